@@ -1,0 +1,1 @@
+"""Tables, engine and the state of the schema."""
