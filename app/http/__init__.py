@@ -1,0 +1,1 @@
+"""The HTTP surface: routers and what every request passes through."""
