@@ -1,0 +1,1 @@
+"""How each part is built: shared contracts here, one folder per cloud with the same file names in each."""

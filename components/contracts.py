@@ -1,0 +1,44 @@
+"""The small handles that pass between components, and the error they all raise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+
+class DeploymentError(Exception):
+    """A deployment cannot go on. The message says what is wrong, what it means, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseHandle:
+    """One immutable build of the service; everything after the Release component refers to its digest."""
+
+    digest: str
+    """`sha256:` and 64 hexadecimal digits, known before anything is created."""
+    location: pulumi.Output[str]
+    """Where the platform finds it (a folder, an image by digest), known once it is in the registry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseHandle:
+    """A PostgreSQL database that is ready for use: a *reference* to its URL, and never the URL itself."""
+
+    url: pulumi.Output[str]
+    """Where the secret `DATABASE_URL` is kept (a file, a secret's name); waiting on it waits for the database."""
+    max_connections: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceHandle:
+    """A service after its rollout, as the platform sees it. RolloutCheck compares that with what users get."""
+
+    url: str
+    serving: pulumi.Output[str]
+    """The digest that the platform says it serves: the new one, or the old one if it went back."""
+    evidence: pulumi.Output[str]
+    """Why the platform went back (its events or its log's tail); empty when it did not."""
+
+
+SecretReferences = Mapping[str, pulumi.Input[str]]
+"""Environment name to the place where the platform keeps its value."""

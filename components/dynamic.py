@@ -1,0 +1,29 @@
+"""What our dynamic resource providers share: errors that people can read, and state that pickles by reference."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from components.contracts import DeploymentError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def plain_errors(method: Callable[P, R]) -> Callable[P, R]:
+    """Shows a DeploymentError as its message alone.
+
+    Pulumi's dynamic provider prints the traceback of whatever a method raises. A DeploymentError is written for the
+    person who deploys, so its frames are left out; any other exception keeps them, because it is a defect.
+    """
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except DeploymentError:
+            sys.tracebacklimit = 0
+            raise
+
+    return call

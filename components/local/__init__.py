@@ -1,0 +1,1 @@
+"""One machine: gunicorn, the worker and PostgreSQL under supervisord, everything on loopback."""

@@ -1,0 +1,138 @@
+"""The service on one machine: the web process in a blue or a green slot, and the worker, under supervisord.
+
+Like the clouds' services it goes back to the old release by itself when the new one never becomes ready, and reports
+what it serves. It is the rollout check that makes the update fail then.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from components.contracts import ReleaseHandle, SecretReferences, ServiceHandle
+from components.dynamic import plain_errors
+from components.local.files import write_file
+from components.local.paths import LocalPaths
+from components.local.process import ProcessSpec
+from components.local.programs import web_program, worker_program
+from components.local.slots import Slots
+from components.local.supervisor import launcher
+from components.local.supervisorctl import Supervisorctl
+from components.workload import WorkloadSpec
+
+PROGRAMS = ("web", "worker")
+
+
+class _ServiceProvider(ResourceProvider):
+    @plain_errors
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        return CreateResult(id_="service", outs=_deploy(props, previous=""))
+
+    @plain_errors
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """What runs is compared with what should run, so a stopped or replaced process is a difference."""
+        if _olds["root"] != _news["root"]:
+            return DiffResult(changes=True, replaces=["root"], delete_before_replace=True)
+        slots = Slots(LocalPaths(Path(_olds["root"])))
+        wanted = {key: _news[key] for key in ("digest", "port", "environment", "web", "worker")}
+        unchanged = all(_olds[key] == value for key, value in wanted.items())
+        web, worker = slots.serving(), slots.worker()
+        running = web is not None and web.digest == _olds["digest"] and worker is not None
+        return DiffResult(changes=not (unchanged and running))
+
+    @plain_errors
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        before = _olds["serving"]
+        previous = before if before != _news["digest"] else _olds["previous"]
+        return UpdateResult(outs=_deploy(_news, previous=previous))
+
+    @plain_errors
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        paths = LocalPaths(Path(_props["root"]))
+        control = Supervisorctl(paths.control_socket)
+        if control.running():
+            Slots(paths).stop()
+        for program in PROGRAMS:
+            _program_file(paths, program).unlink(missing_ok=True)
+        if control.running():
+            control.reload()
+
+
+def _program_file(paths: LocalPaths, program: str) -> Path:
+    return paths.supervisor / "programs" / f"{program}.conf"
+
+
+def _deploy(props: dict[str, Any], *, previous: str) -> dict[str, Any]:
+    paths = LocalPaths(Path(props["root"]))
+    words = launcher(props["root"])
+    write_file(_program_file(paths, "web"), web_program(paths, launcher=words, port=props["port"]))
+    write_file(_program_file(paths, "worker"), worker_program(paths, launcher=words))
+    Supervisorctl(paths.control_socket).reload()
+    slots = Slots(paths)
+    taken = slots.take_over(
+        ProcessSpec.of(props, "web"), ready=props["ready"], health=props["health"], seconds=props["startup_seconds"]
+    )
+    if not taken.evidence:
+        slots.run_worker(ProcessSpec.of(props, "worker"))
+    return {**props, "serving": taken.serving, "evidence": taken.evidence, "previous": previous}
+
+
+class _Processes(Resource, module="local", name="Processes"):
+    serving: pulumi.Output[str]
+    evidence: pulumi.Output[str]
+    previous: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: "AppServiceArgs", opts: pulumi.ResourceOptions) -> None:
+        workload, release = args.workload, args.release
+        props: dict[str, Any] = {
+            "root": args.root,
+            "digest": release.digest,
+            "release": release.location,
+            "programs": args.programs,
+            "port": workload.port,
+            "environment": workload.environment_for(release.digest),
+            "web": {
+                "command": list(workload.web.command),
+                "secrets": {name: args.secrets[name] for name in sorted(workload.web.secrets)},
+            },
+            "worker": {
+                "command": list(workload.worker.command),
+                "secrets": {name: args.secrets[name] for name in sorted(workload.worker.secrets)},
+            },
+            "ready": workload.probes.ready,
+            "health": workload.probes.health,
+            "startup_seconds": args.startup_seconds,
+            "serving": None,
+            "evidence": None,
+            "previous": None,
+        }
+        super().__init__(_ServiceProvider(), name, props, opts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppServiceArgs:
+    """`root` is the state folder; `startup_seconds` is how long a new release may take to become ready."""
+
+    root: pulumi.Input[str]
+    workload: WorkloadSpec
+    release: ReleaseHandle
+    programs: pulumi.Input[str]
+    secrets: SecretReferences
+    startup_seconds: int
+
+
+class AppService(pulumi.ComponentResource):
+    """The running service: `handle` says what it serves, `previous` what it served before this release."""
+
+    handle: ServiceHandle
+    previous: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AppServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("rag:local:AppService", name, None, opts)
+        processes = _Processes(f"{name}-processes", args=args, opts=pulumi.ResourceOptions(parent=self))
+        url = f"http://127.0.0.1:{args.workload.port}"
+        self.handle = ServiceHandle(url=url, serving=processes.serving, evidence=processes.evidence)
+        self.previous = processes.previous
+        self.register_outputs({"url": url, "serving": processes.serving})

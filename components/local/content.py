@@ -1,0 +1,114 @@
+"""A release's content: which files it is made of, its digest, and how it is copied and pruned."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import cast
+
+from components.contracts import DeploymentError
+from components.local.files import remove_tree
+from components.local.paths import LocalPaths
+
+PARTS = ("app", "alembic", "alembic.ini", "gunicorn_conf.py", "pyproject.toml", "uv.lock")
+"""What a release holds: the service, its migrations, and the lock that pins its packages."""
+
+
+def source_files(source: Path) -> Iterator[Path]:
+    """The files of a release, relative to `source` and sorted; caches and hidden files are not part of it."""
+    for part in PARTS:
+        path = source / part
+        if path.is_file():
+            yield Path(part)
+        elif path.is_dir():
+            yield from sorted(
+                file.relative_to(source)
+                for file in path.rglob("*")
+                if file.is_file() and not any(_left_out(name) for name in file.relative_to(source).parts)
+            )
+        else:
+            raise DeploymentError(
+                f"{path} is missing, so there is no release to build; run from a complete checkout of the project"
+            )
+
+
+def digest_of(source: Path) -> str:
+    """The content digest of a release: the same files give the same digest on every machine."""
+    total = hashlib.sha256()
+    for file in source_files(source):
+        content = hashlib.sha256((source / file).read_bytes()).hexdigest()
+        total.update(f"{content}  {file.as_posix()}\n".encode())
+    return f"sha256:{total.hexdigest()}"
+
+
+def publish(source: Path, *, digest: str, paths: LocalPaths) -> Path:
+    """Copies a source into the registry under its digest, as a whole or not at all. Returns the release's folder.
+
+    Raises DeploymentError when the source no longer has that digest: it was edited while it was being released.
+    """
+    target = paths.release(digest)
+    if target.is_dir():
+        os.utime(target)
+        return target
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    remove_tree(temporary)
+    for file in source_files(source):
+        (temporary / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / file, temporary / file)
+    if digest_of(temporary) != digest:
+        remove_tree(temporary)
+        raise DeploymentError(
+            f"the files under {source} changed while they were being released, so what was planned is not what is "
+            "there now; nothing was deployed. Run the command again"
+        )
+    temporary.rename(target)
+    return target
+
+
+def existing(digest: str, *, paths: LocalPaths) -> Path:
+    """A release that the registry already holds. Raises DeploymentError when it does not, or when it was altered."""
+    target = paths.release(digest)
+    if not target.is_dir():
+        kept = ", ".join(f"sha256:{folder.name}" for folder in _by_age(paths)) or "none"
+        raise DeploymentError(
+            f"release {digest} is not kept on this machine, so it cannot be deployed; nothing was changed. "
+            f"Kept here, newest first: {kept}. Deploy it from its source instead: check out that commit and `make up`"
+        )
+    found = digest_of(target)
+    if found != digest:
+        raise DeploymentError(
+            f"the files in {target} were altered (their digest is {found}), so they are not the release they are "
+            "named for; nothing was changed. Remove that folder and deploy the release from its source"
+        )
+    os.utime(target)
+    return target
+
+
+def prune(paths: LocalPaths, *, keep: int, also: Iterable[str]) -> list[str]:
+    """Removes the oldest releases beyond `keep`, but none that a process runs or that `also` names.
+
+    Returns the digests removed. Environments that no remaining release uses go with them.
+    """
+    needed = {digest.removeprefix("sha256:") for digest in also} | set(_running(paths))
+    removed: list[str] = []
+    for folder in _by_age(paths)[keep:]:
+        if folder.name not in needed:
+            remove_tree(folder)
+            removed.append(f"sha256:{folder.name}")
+    return removed
+
+
+def _running(paths: LocalPaths) -> Iterator[str]:
+    for slot in paths.slots.glob("*.json"):
+        yield Path(cast(str, json.loads(slot.read_text())["release"])).name
+
+
+def _by_age(paths: LocalPaths) -> list[Path]:
+    folders = [folder for folder in paths.releases.glob("*") if folder.is_dir() and not _left_out(folder.name)]
+    return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
+
+
+def _left_out(name: str) -> bool:
+    return name == "__pycache__" or name.startswith(".") or name.endswith(".pyc")

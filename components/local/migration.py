@@ -1,0 +1,109 @@
+"""The migration task: `alembic upgrade head` of the release, once per digest, before anything of it serves.
+
+It runs as a resource's creation, so it shows in the preview, stops the rollout when it fails, and is tried again by
+the next update. Deleting the resource does nothing: `destroy` and `refresh` never migrate.
+"""
+
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
+
+from components.contracts import DeploymentError, ReleaseHandle, SecretReferences
+from components.dynamic import plain_errors
+from components.local.process import ProcessSpec
+from components.naming import short
+from components.workload import WorkloadSpec
+
+LOG_LINES = 30
+
+
+class _MigrationProvider(ResourceProvider):
+    @plain_errors
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Only another digest is another migration; a changed environment or path is not."""
+        changed = _olds["digest"] != _news["digest"]
+        return DiffResult(changes=changed, replaces=["digest"] if changed else [])
+
+    @plain_errors
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        report = run_migration(ProcessSpec.of(props, "migrate"), seconds=props["seconds"])
+        return CreateResult(id_=short(props["digest"]), outs={**props, "report": report})
+
+
+def run_migration(process: ProcessSpec, *, seconds: int) -> str:
+    """Runs the release's migration to its end and returns its last line.
+
+    Raises DeploymentError with the log's tail when it fails or takes longer than `seconds`.
+    """
+    try:
+        done = subprocess.run(
+            list(process.command),
+            cwd=process.release,
+            env=process.full_environment(),
+            executable=f"{process.programs}/{process.command[0]}",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        output = error.stdout.decode("utf-8", "replace") if isinstance(error.stdout, bytes) else error.stdout or ""
+        raise DeploymentError(_failed(process, f"did not end within {seconds} s and was stopped", output)) from None
+    if done.returncode != 0:
+        raise DeploymentError(_failed(process, f"failed with exit code {done.returncode}", done.stdout))
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    return lines[-1] if lines else "done"
+
+
+def _failed(process: ProcessSpec, what: str, output: str) -> str:
+    tail = "\n".join(f"  {line}" for line in output.splitlines()[-LOG_LINES:])
+    return (
+        f"the migration of release {short(process.digest)} {what}, so the release was not deployed; the release that "
+        f"served before goes on serving. Correct the migration and deploy again: it is tried again, also with the "
+        f"same digest. The end of its log:\n{tail}"
+    )
+
+
+class _Task(Resource, module="local", name="MigrationTask"):
+    report: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: "MigrationArgs", opts: pulumi.ResourceOptions) -> None:
+        workload, release = args.workload, args.release
+        props: dict[str, Any] = {
+            "digest": release.digest,
+            "release": release.location,
+            "programs": args.programs,
+            "environment": workload.environment_for(release.digest),
+            "migrate": {"command": list(workload.migrate.command), "secrets": dict(args.secrets)},
+            "seconds": args.seconds,
+            "report": None,
+        }
+        super().__init__(_MigrationProvider(), name, props, opts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrationArgs:
+    """`secrets` are the references that the migration may read; `seconds` is how long it may take."""
+
+    workload: WorkloadSpec
+    release: ReleaseHandle
+    programs: pulumi.Input[str]
+    secrets: SecretReferences
+    seconds: int
+
+
+class Migration(pulumi.ComponentResource):
+    """The release's migration; `report` is its last line, known once the database is ready for the release."""
+
+    report: pulumi.Output[str]
+
+    def __init__(self, name: str, args: MigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("rag:local:Migration", name, None, opts)
+        task = _Task(f"{name}-task", args=args, opts=pulumi.ResourceOptions(parent=self))
+        self.report = task.report
+        self.register_outputs({"report": task.report})

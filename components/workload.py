@@ -1,0 +1,88 @@
+"""What the application needs of any platform: processes, port, environment, secrets, probes, times.
+
+This is the single place where the platform and the application agree. A test reads the application's own settings
+and fails when something is set here that it does not read, or left out that it needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DATABASE_URL = "DATABASE_URL"
+BOOTSTRAP_API_KEY = "BOOTSTRAP_API_KEY"
+
+MANAGED_ENVIRONMENT: Mapping[str, str] = {
+    "API_HOST": "the platform binds the socket",
+    "API_PORT": "set the port of your target instead (local.port)",
+    "API_WORKERS": "set app.web_processes instead",
+    "APP_ENV": "it is the stack's profile",
+    "APP_RELEASE": "it is the release's digest",
+    "APP_VERSION": "it is the release's version",
+    "BOOTSTRAP_API_KEY": "it is generated, and kept as a secret",
+    "DATABASE_URL": "the database component hands it over as a secret",
+    "DB_MAX_OVERFLOW": "set app.max_overflow instead",
+    "DB_POOL_SIZE": "set app.pool_size instead",
+    "DRAIN_SECONDS": "set rollout.drain_seconds instead",
+    "GRACEFUL_TIMEOUT_SECONDS": "set rollout.graceful_seconds instead",
+}
+"""What the platform sets, and what to do instead of setting it by hand."""
+
+OPERATOR_ENVIRONMENT = frozenset[str]()
+"""What an operator may set under `app.environment`: every other plain name that the application reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """One process of the release: its name, the command's words, and the secrets that it alone may read."""
+
+    name: str
+    command: tuple[str, ...]
+    secrets: frozenset[str]
+
+
+WEB = Process(
+    name="web",
+    command=("gunicorn", "--config", "gunicorn_conf.py", "app.main:app"),
+    secrets=frozenset({DATABASE_URL}),
+)
+WORKER = Process(name="worker", command=("python", "-m", "app.worker"), secrets=frozenset({DATABASE_URL}))
+MIGRATE = Process(
+    name="migrate",
+    command=("python", "-m", "app.migrate"),
+    secrets=frozenset({DATABASE_URL, BOOTSTRAP_API_KEY}),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probes:
+    """The paths that the application offers, and what each one answers."""
+
+    health: str = "/health"
+    """Status of the service and its dependencies, with the release's digest."""
+    live: str = "/livez"
+    """The process is alive; no I/O."""
+    ready: str = "/readyz"
+    """503 while the process cannot serve: no database, or draining."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkloadSpec:
+    """The service as every platform runs it: two long-running processes and one task of the same release.
+
+    `drain_seconds` is the lame duck in which a web process still serves but asks clients to leave;
+    `graceful_seconds` bounds the requests in flight after that. `environment` is plain and the same for every
+    process; secrets are references, one set per process.
+    """
+
+    name: str
+    port: int
+    environment: Mapping[str, str]
+    drain_seconds: int
+    graceful_seconds: int
+    web: Process = WEB
+    worker: Process = WORKER
+    migrate: Process = MIGRATE
+    probes: Probes = Probes()
+
+    def environment_for(self, digest: str) -> dict[str, str]:
+        """The plain environment of one release: the same everywhere but for the digest that /health reports."""
+        return {**self.environment, "APP_RELEASE": digest}

@@ -1,0 +1,102 @@
+"""Arithmetic that decides whether a configuration can work: connections and release times. No resources, no I/O.
+
+PostgreSQL refuses a connection beyond `max_connections`, and the application meets that only under load or in the
+middle of a rollout, when two generations run at once. So it is computed before anything is created.
+"""
+
+from dataclasses import dataclass
+
+POSTGRES_RESERVED = 3
+"""`superuser_reserved_connections`: PostgreSQL keeps this many back from ordinary roles (its default)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionBudget:
+    """The connections that a deployment may hold at its worst moment, against what the database offers.
+
+    `web_processes` and `worker_processes` are per replica. SQLAlchemy pools are per process, so each holds up to
+    `pool_size + max_overflow`; each worker process holds one more connection that listens for new jobs.
+    `surge` is how many generations of a replica may run at once during a rollout (2 for blue/green and 200 %).
+    """
+
+    max_connections: int
+    web_processes: int
+    worker_processes: int
+    pool_size: int
+    max_overflow: int
+    replicas: int
+    surge: int
+    migration: int = 1
+    monitoring: int = 2
+
+    @property
+    def pools(self) -> int:
+        """Connection pools open at the peak."""
+        return (self.web_processes + self.worker_processes) * self.replicas * self.surge
+
+    @property
+    def fixed(self) -> int:
+        """Connections at the peak that do not depend on the pool's size."""
+        return self.worker_processes * self.replicas * self.surge + self.migration + self.monitoring
+
+    @property
+    def peak(self) -> int:
+        """Connections at the worst moment of a rollout."""
+        return self.pools * (self.pool_size + self.max_overflow) + self.fixed
+
+    @property
+    def available(self) -> int:
+        """Connections that ordinary roles can open."""
+        return self.max_connections - POSTGRES_RESERVED
+
+    @property
+    def fits(self) -> bool:
+        """Whether the worst moment stays within what the database offers."""
+        return self.peak <= self.available
+
+    @property
+    def largest_pool(self) -> int:
+        """The largest `pool_size + max_overflow` that fits; 0 when not even one connection a process does."""
+        return max(0, (self.available - self.fixed) // self.pools)
+
+    def explain(self) -> str:
+        """The arithmetic in one line, with the largest pool that fits."""
+        remedy = (
+            f"the largest pool_size + max_overflow that fits is {self.largest_pool}"
+            if self.largest_pool
+            else "no pool fits: raise max_connections, or run fewer processes or replicas"
+        )
+        return (
+            f"at the peak of a rollout {self.pools} processes x ({self.pool_size} + {self.max_overflow}) "
+            f"+ {self.fixed} (job listeners, migration, monitoring) = {self.peak} connections, but max_connections "
+            f"{self.max_connections} less {POSTGRES_RESERVED} reserved leaves {self.available}; {remedy}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseTimes:
+    """How long a release may take at worst, in seconds, from start to the old generation's end.
+
+    `startup` is what a new process is given to answer its readiness probe; `drain` is the lame duck in which an old
+    one still serves but asks clients to leave; `graceful` bounds the requests in flight after that.
+    """
+
+    startup: int
+    drain: int
+    graceful: int
+    migration: int
+
+    @property
+    def rollout(self) -> int:
+        """Seconds for the slowest release that still succeeds."""
+        return self.migration + self.startup + self.drain + self.graceful
+
+    @property
+    def rollback(self) -> int:
+        """Seconds until a release that never becomes healthy is gone; the old one serves throughout."""
+        return self.startup + self.drain + self.graceful
+
+
+def web_workers(*, cpus: int, low: int, high: int) -> int:
+    """How many web processes to run on a machine with this many processors: one each, within the bounds."""
+    return max(low, min(high, cpus))

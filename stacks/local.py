@@ -1,0 +1,128 @@
+"""The nine steps on one machine, in the order in which they happen."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+
+import pulumi
+
+from components.local.app_service import AppService, AppServiceArgs
+from components.local.autoscaler import Autoscaler, AutoscalerArgs
+from components.local.content import digest_of
+from components.local.database import Database, DatabaseArgs
+from components.local.migration import Migration, MigrationArgs
+from components.local.registry import Registry, RegistryArgs
+from components.local.release import Release, ReleaseArgs
+from components.local.secrets import Secrets, SecretsArgs
+from components.local.supervisor import Supervisor, SupervisorArgs
+from components.rollout import RolloutCheck, RolloutCheckArgs
+from components.workload import WorkloadSpec
+from stacks.capacity import web_workers
+from stacks.settings import LocalSettings
+
+STATE_FOLDER = ".local"
+
+
+def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
+    """Composes the local target. Step 1, the settings, is done: they are judged before this is called."""
+    workload = local_workload(settings)
+    root = str(settings.project / STATE_FOLDER)
+    wanted = settings.release.digest
+
+    # 2. Registry and 3. Release: everything after this refers to the digest.
+    registry = Registry("registry", RegistryArgs(root=root, keep=settings.local.keep_releases))
+    release = Release(
+        "release",
+        ReleaseArgs(
+            repository=registry.repository,
+            keep=registry.keep,
+            digest=wanted or digest_of(settings.project),
+            source=None if wanted else str(settings.project),
+        ),
+    )
+
+    # 4. Network: on one machine, loopback and the process manager that holds the public port.
+    supervisor = Supervisor("supervisor", SupervisorArgs(root=root, port=workload.port))
+
+    # 5. Database and 6. Secrets: references from here on, never values.
+    database = Database(
+        "database",
+        DatabaseArgs(
+            root=supervisor.root,
+            port=settings.local.database_port,
+            max_connections=settings.database.max_connections,
+            protect=settings.profile == "prod",
+        ),
+    )
+    secrets = Secrets("secrets", SecretsArgs(root=supervisor.root, database_url=database.handle.url))
+
+    # 7. Migration: stops everything after it when it fails.
+    migration = Migration(
+        "migration",
+        MigrationArgs(
+            workload=workload,
+            release=release.handle,
+            programs=release.programs,
+            secrets=secrets.readable_by(workload.migrate.secrets),
+            seconds=settings.rollout.migration_seconds,
+        ),
+    )
+
+    # 8. AppService, then Autoscaler.
+    service = AppService(
+        "service",
+        AppServiceArgs(
+            root=supervisor.root,
+            workload=workload,
+            release=release.handle,
+            programs=release.programs,
+            secrets=secrets.references,
+            startup_seconds=settings.rollout.startup_seconds,
+        ),
+        pulumi.ResourceOptions(depends_on=[migration]),
+    )
+    bounds = settings.app.web_processes
+    workers = web_workers(cpus=os.cpu_count() or 1, low=bounds.min, high=bounds.max)
+    Autoscaler("autoscaler", AutoscalerArgs(root=supervisor.root, service=service.handle, workers=workers))
+
+    # 9. Rollout check: only now is the update a success.
+    rollout = RolloutCheck(
+        "rollout",
+        RolloutCheckArgs(
+            service=service.handle,
+            digest=release.handle.digest,
+            health=workload.probes.health,
+            seconds=settings.rollout.startup_seconds,
+        ),
+    )
+    return {
+        "url": rollout.url,
+        "release": release.handle.digest,
+        "previous_release": service.previous,
+        "migration": migration.report,
+        "evidence": rollout.evidence,
+        "api_key_file": secrets.api_key_file,
+        "rollback": "make rollback",
+    }
+
+
+def local_workload(settings: LocalSettings) -> WorkloadSpec:
+    """What the service needs, with this machine's values."""
+    return WorkloadSpec(
+        name="rag",
+        port=settings.local.port,
+        drain_seconds=settings.rollout.drain_seconds,
+        graceful_seconds=settings.rollout.graceful_seconds,
+        environment={
+            "APP_ENV": settings.profile,
+            "APP_VERSION": tomllib.loads((settings.project / "pyproject.toml").read_text())["project"]["version"],
+            "API_HOST": "127.0.0.1",
+            "API_PORT": str(settings.local.port),
+            "API_WORKERS": str(settings.app.web_processes.min),
+            "DB_POOL_SIZE": str(settings.app.pool_size),
+            "DB_MAX_OVERFLOW": str(settings.app.max_overflow),
+            "DRAIN_SECONDS": str(settings.rollout.drain_seconds),
+            "GRACEFUL_TIMEOUT_SECONDS": str(settings.rollout.graceful_seconds),
+            **settings.app.environment,
+        },
+    )

@@ -1,0 +1,242 @@
+"""The only reader of stack configuration: typed, one model per fact, judged before any resource exists.
+
+`read_settings()` returns the settings of the configured target or raises `pulumi.RunError` with one line per problem:
+the key, what is wrong or would happen, and what to do.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self, cast
+
+import pulumi
+import yaml
+from pulumi.runtime.config import get_config_env
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.naming import is_digest
+from components.workload import MANAGED_ENVIRONMENT, OPERATOR_ENVIRONMENT
+from stacks.capacity import ConnectionBudget, ReleaseTimes
+
+PROJECT = Path(__file__).resolve().parent.parent
+NAMESPACE = "rag"
+TARGETS = ("local",)
+PLANNED = ("kubernetes", "aws", "gcp", "azure")
+
+Port = Annotated[int, Field(ge=1024, le=65535)]
+Seconds = Annotated[int, Field(ge=1, le=3600)]
+
+
+class _Model(BaseModel):
+    """Unknown keys are errors: a misspelled key that is ignored is a setting that silently does nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProcessBounds(_Model):
+    """How few and how many web processes one replica runs; the autoscaler stays within them."""
+
+    min: Annotated[int, Field(ge=1, le=64)] = 1
+    max: Annotated[int, Field(ge=1, le=64)] = 4
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}: nothing could be scaled; set min <= max")
+        return self
+
+
+class AppSettings(_Model):
+    """The service's own knobs: processes, connection pools (per process), and plain environment for operators."""
+
+    web_processes: ProcessBounds = ProcessBounds()
+    pool_size: Annotated[int, Field(ge=1, le=200)] = 4
+    max_overflow: Annotated[int, Field(ge=0, le=200)] = 4
+    environment: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _names_that_the_application_reads(self) -> Self:
+        for name in self.environment:
+            if name in MANAGED_ENVIRONMENT:
+                raise ValueError(
+                    f"environment.{name} is set by the platform: your value would be overwritten; "
+                    f"{MANAGED_ENVIRONMENT[name]}"
+                )
+            if name not in OPERATOR_ENVIRONMENT:
+                raise ValueError(
+                    f"environment.{name} is not read by the application, so it would do nothing; "
+                    f"the names it reads: {', '.join(sorted(OPERATOR_ENVIRONMENT))}"
+                )
+        return self
+
+
+class ReleaseSettings(_Model):
+    """What to deploy: this checkout's source (default), or a release that the registry already holds."""
+
+    digest: str | None = None
+
+    @model_validator(mode="after")
+    def _a_digest_and_never_a_tag(self) -> Self:
+        if self.digest is not None and not is_digest(self.digest):
+            raise ValueError(
+                f"digest {self.digest!r} is not a content digest: a tag or a short name can mean something else "
+                "tomorrow; give sha256: and 64 hexadecimal digits (`make status` lists the releases kept here)"
+            )
+        return self
+
+
+class DatabaseSettings(_Model):
+    """The database's size, as far as the connection budget needs it."""
+
+    max_connections: Annotated[int, Field(ge=10, le=5000)] = 100
+
+
+class RolloutSettings(_Model):
+    """How long each part of a release may take, in seconds."""
+
+    migration_seconds: Seconds = 300
+    startup_seconds: Seconds = 60
+    drain_seconds: Annotated[int, Field(ge=0, le=120)] = 2
+    graceful_seconds: Seconds = 30
+
+    @property
+    def times(self) -> ReleaseTimes:
+        """The same, as the arithmetic takes it."""
+        return ReleaseTimes(
+            startup=self.startup_seconds,
+            drain=self.drain_seconds,
+            graceful=self.graceful_seconds,
+            migration=self.migration_seconds,
+        )
+
+    @model_validator(mode="after")
+    def _within_the_promised_times(self) -> Self:
+        if self.times.rollout > 15 * 60:
+            raise ValueError(
+                f"a release could take {self.times.rollout} s, over the promised 900 s; "
+                "lower migration_seconds, startup_seconds, drain_seconds or graceful_seconds"
+            )
+        if self.times.rollback > 5 * 60:
+            raise ValueError(
+                f"a failed release could take {self.times.rollback} s to go back, over the promised 300 s; "
+                "lower startup_seconds, drain_seconds or graceful_seconds"
+            )
+        return self
+
+
+class LocalMachine(_Model):
+    """What only one machine has: the loopback ports, and how many releases it keeps to go back to."""
+
+    port: Port = 8000
+    database_port: Port = 54330
+    keep_releases: Annotated[int, Field(ge=2, le=50)] = 5
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.port == self.database_port:
+            raise ValueError(f"port and database_port are both {self.port}: one of the two could not start")
+        return self
+
+
+class LocalSettings(_Model):
+    """A stack with `cloud: local`: the whole service on this machine, on loopback."""
+
+    cloud: Literal["local"]
+    profile: Literal["dev", "prod"] = "dev"
+    app: AppSettings = AppSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    rollout: RolloutSettings = RolloutSettings()
+    local: LocalMachine = LocalMachine()
+    project: Annotated[Path, Field(exclude=True)] = PROJECT
+
+    @property
+    def connections(self) -> ConnectionBudget:
+        """The connection budget; blue and green web processes overlap during a release."""
+        return ConnectionBudget(
+            max_connections=self.database.max_connections,
+            web_processes=self.app.web_processes.max,
+            worker_processes=1,
+            pool_size=self.app.pool_size,
+            max_overflow=self.app.max_overflow,
+            replicas=1,
+            surge=2,
+        )
+
+    @model_validator(mode="after")
+    def _connections_fit(self) -> Self:
+        if not self.connections.fits:
+            raise ValueError(
+                f"connection budget (app.pool_size, app.max_overflow, app.web_processes, database.max_connections): "
+                f"{self.connections.explain()}; beyond it requests fail with 503 under load"
+            )
+        return self
+
+
+def read_settings() -> LocalSettings:
+    """Reads this stack's configuration.
+
+    Raises `pulumi.RunError`, which Pulumi prints without a traceback, when any key is unknown, missing or impossible.
+    """
+    stack = pulumi.get_stack()
+    try:
+        return parse_settings(get_config_env(), file=f"Pulumi.{stack}.yaml")
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+class SettingsError(ValueError):
+    """The configuration cannot be deployed; nothing was created or changed."""
+
+
+def parse_settings(config: Mapping[str, str], *, file: str) -> LocalSettings:
+    """Judges a stack's configuration, as the engine hands it over: `rag:key` to text, objects and lists as JSON.
+
+    `file` is only named in messages. Raises SettingsError with a line per problem.
+    """
+    values = {
+        key.removeprefix(f"{NAMESPACE}:"): _value(text)
+        for key, text in config.items()
+        if key.startswith(f"{NAMESPACE}:")
+    }
+    cloud = values.get("cloud")
+    if cloud not in TARGETS:
+        raise SettingsError(_no_target(cloud, file))
+    if "oidc" in values:
+        raise SettingsError(
+            f"{NAMESPACE}:oidc: one machine has no cloud account that GitHub could be trusted by, so nothing would be "
+            f"created; remove the key from {file}"
+        )
+    if "project" in values:
+        raise SettingsError(_problem(file, ("project",), "Extra inputs are not permitted"))
+    try:
+        return LocalSettings.model_validate(values)
+    except ValidationError as error:
+        problems = [_problem(file, problem["loc"], problem["msg"]) for problem in error.errors()]
+        raise SettingsError("\n".join(problems)) from None
+
+
+def _value(text: str) -> object:
+    """Objects arrive as JSON, everything else as the text that stood in the file."""
+    if text[:1] in {"{", "["}:
+        return cast(object, json.loads(text))
+    return cast(object, yaml.safe_load(text)) if text.strip().lower() in {"true", "false", "null"} else text
+
+
+def _no_target(cloud: object, file: str) -> str:
+    if cloud is None:
+        return (
+            f"{NAMESPACE}:cloud is missing from {file}: nothing says where to deploy; set it to {' or '.join(TARGETS)}"
+        )
+    if cloud in PLANNED:
+        return f"{NAMESPACE}:cloud: {cloud!r} is planned and not built yet; available now: {', '.join(TARGETS)}"
+    return f"{NAMESPACE}:cloud: {cloud!r} is no target; available: {', '.join(TARGETS)}"
+
+
+def _problem(file: str, location: tuple[int | str, ...], message: str) -> str:
+    key = f"{NAMESPACE}:" + ".".join(str(part) for part in location) if location else f"{NAMESPACE}:*"
+    if message == "Extra inputs are not permitted":
+        message = (
+            "is no setting, so it would do nothing; correct its spelling or remove it (docs/deployment.md lists all)"
+        )
+    return f"{key}: {message.removeprefix('Value error, ')} [{file}]"
