@@ -51,7 +51,7 @@ def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
             root=supervisor.root,
             port=settings.local.database_port,
             max_connections=settings.database.max_connections,
-            protect=settings.profile == "prod",
+            protect=settings.protected,
         ),
     )
     secrets = Secrets("secrets", SecretsArgs(root=supervisor.root, database_url=database.handle.url))

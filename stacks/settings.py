@@ -86,9 +86,10 @@ class ReleaseSettings(_Model):
 
 
 class DatabaseSettings(_Model):
-    """The database's size, as far as the connection budget needs it."""
+    """The database's size, as far as the connection budget needs it, and whether `destroy` may take its data."""
 
     max_connections: Annotated[int, Field(ge=10, le=5000)] = 100
+    protect: bool | None = None
 
 
 class RolloutSettings(_Model):
@@ -149,6 +150,11 @@ class LocalSettings(_Model):
     rollout: RolloutSettings = RolloutSettings()
     local: LocalMachine = LocalMachine()
     project: Annotated[Path, Field(exclude=True)] = PROJECT
+
+    @property
+    def protected(self) -> bool:
+        """Whether `destroy` must refuse to take the data: prod's default; `database.protect` decides otherwise."""
+        return self.profile == "prod" if self.database.protect is None else self.database.protect
 
     @property
     def connections(self) -> ConnectionBudget:
@@ -236,7 +242,5 @@ def _no_target(cloud: object, file: str) -> str:
 def _problem(file: str, location: tuple[int | str, ...], message: str) -> str:
     key = f"{NAMESPACE}:" + ".".join(str(part) for part in location) if location else f"{NAMESPACE}:*"
     if message == "Extra inputs are not permitted":
-        message = (
-            "is no setting, so it would do nothing; correct its spelling or remove it (docs/deployment.md lists all)"
-        )
+        message = "is no setting, so it would do nothing; correct or remove it (docs/deployment.md lists all)"
     return f"{key}: {message.removeprefix('Value error, ')} [{file}]"

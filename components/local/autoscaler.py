@@ -1,4 +1,4 @@
-"""How many web processes one machine runs: decided from its processors, within the bounds, changed without a restart."""
+"""How many web processes one machine runs: by its processors and the bounds, changed without a restart."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -46,7 +46,7 @@ class LocalPaths:
 
     @property
     def sockets(self) -> Path:
-        """Unix sockets. Their paths are bounded by the kernel, so a deep checkout keeps them in the temporary folder."""
+        """Unix sockets. The kernel bounds their paths, so a deep checkout keeps them in the temporary folder."""
         inside = self.root / "run"
         if len(os.fsencode(inside / "supervisor.sock")) <= SOCKET_PATH_BYTES:
             return inside

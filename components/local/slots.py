@@ -92,7 +92,7 @@ class Slots:
         return Taken(serving=web.digest, evidence="")
 
     def run_worker(self, worker: ProcessSpec) -> None:
-        """Restarts the worker with this release, unless it already runs it. It hands its job back when asked to stop."""
+        """Restarts the worker with this release, unless it already runs it; it hands its job back when it stops."""
         if self.worker() == worker:
             return
         self._control.stop("worker")

@@ -1,4 +1,4 @@
-"""supervisord: the platform of one machine. It outlives `pulumi up`, restarts what crashes, and holds the public port."""
+"""supervisord: the platform of one machine. It outlives `pulumi up`, restarts what crashes, holds the port."""
 
 import os
 import subprocess
