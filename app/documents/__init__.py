@@ -1,0 +1,1 @@
+"""Uploaded files, their batches and what is known about them."""
