@@ -1,0 +1,1 @@
+"""Finding chunks and answering from them; knows nothing of HTTP."""

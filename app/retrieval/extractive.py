@@ -1,0 +1,158 @@
+"""Answers without an LLM: one to three verbatim sentences, or none.
+
+A sentence's score is the geometric mean of two shares: how alike question and sentence are in their character n-grams
+(cosine, rare words of the question weigh more), and how much of the question is found in the sentence and the two
+before it. The first picks the sentence; the second keeps a short sentence that shares one common word with the
+question from passing for an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.retrieval.ports import AnswerPiece, Citation, Passage, Retrieval
+from app.retrieval.sentences import sentences_of
+from app.retrieval.words import content_words, grams, same_word
+
+MAX_SENTENCES = 3
+FOLLOWING_SHARE = 0.8
+"""A further sentence joins the answer when it scores at least this share of the best one."""
+
+_CONTEXT = 2
+_FEWEST_WORDS = 2
+PAGE_BREAK = "\f"
+"""Stands between the pages of a document's extracted text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sentence:
+    passage: Passage
+    start: int
+    end: int
+    words: Sequence[str]
+    context: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        return self.passage.text[self.start : self.end]
+
+    @property
+    def document_range(self) -> tuple[int, int]:
+        return self.passage.start_offset + self.start, self.passage.start_offset + self.end
+
+
+class ExtractiveAnswerer:
+    """Implements `Answerer` by quoting.
+
+    Args:
+        floor: the least score of a sentence that may answer; below it the question counts as not answered.
+    """
+
+    provider = "extractive"
+    model = "sentence-ngram-cosine"
+
+    def __init__(self, floor: float) -> None:
+        self._floor = floor
+
+    async def answer(self, question: str, retrieval: Retrieval) -> AsyncIterator[AnswerPiece]:
+        """Yield the best sentences, best first; nothing when none reaches the floor."""
+        chosen = await asyncio.to_thread(self._choose, retrieval)
+        for position, citation in enumerate(chosen):
+            yield AnswerPiece(text=citation.snippet if position == 0 else f" {citation.snippet}", citation=citation)
+
+    def _choose(self, retrieval: Retrieval) -> list[Citation]:
+        sentences = [sentence for passage in retrieval.passages for sentence in _sentences(passage)]
+        scorer = _Scorer(retrieval.word_weights)
+        scored = [(scorer.score(sentence), sentence) for sentence in sentences]
+        # Among equals the passage that was found first wins: sorting keeps the order.
+        scored.sort(key=lambda entry: entry[0], reverse=True)
+        least = max(self._floor, FOLLOWING_SHARE * scored[0][0]) if scored else 1.0
+        chosen: list[Citation] = []
+        quoted: list[_Sentence] = []
+        for score, sentence in scored:
+            if score < least or score == 0.0 or len(chosen) == MAX_SENTENCES:
+                break
+            if not any(_repeats(sentence, earlier) for earlier in quoted):
+                quoted.append(sentence)
+                chosen.append(_citation(sentence, score))
+        return chosen
+
+
+class _Scorer:
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self._weights = weights
+        self._total = sum(weights.values())
+        self._vector: Counter[str] = Counter()
+        for word, weight in weights.items():
+            for gram, count in grams([word]).items():
+                # Counter holds any number; pyright knows only whole ones.
+                self._vector[gram] += count * weight  # pyright: ignore[reportArgumentType]
+        self._norm = math.sqrt(sum(value * value for value in self._vector.values()))
+
+    def score(self, sentence: _Sentence) -> float:
+        if self._total == 0.0 or len(sentence.words) < _FEWEST_WORDS:
+            return 0.0
+        alike = self._cosine(sentence.words)
+        return math.sqrt(alike * self._covered(sentence.context)) if alike > 0.0 else 0.0
+
+    def _cosine(self, words: Sequence[str]) -> float:
+        counts = grams(words)
+        norm = math.sqrt(sum(count * count for count in counts.values()))
+        shared = sum(weight * counts[gram] for gram, weight in self._vector.items() if gram in counts)
+        return shared / (norm * self._norm)
+
+    def _covered(self, context: frozenset[str]) -> float:
+        found = sum(
+            weight
+            for word, weight in self._weights.items()
+            if word in context or any(same_word(word, other) for other in context)
+        )
+        return found / self._total
+
+
+def _sentences(passage: Passage) -> list[_Sentence]:
+    spans = list(sentences_of(passage.text))
+    sentences: list[_Sentence] = []
+    for position, span in enumerate(spans):
+        first = 0 if position < _CONTEXT else spans[position - _CONTEXT].start
+        sentences.append(
+            _Sentence(
+                passage=passage,
+                start=span.start,
+                end=span.end,
+                words=content_words(passage.text[span.start : span.end]),
+                context=frozenset(content_words(passage.text[first : span.end])),
+            )
+        )
+    return sentences
+
+
+def _repeats(sentence: _Sentence, earlier: _Sentence) -> bool:
+    """Whether the sentence says the same words as one already quoted, or overlaps it in the same document."""
+    if sentence.words == earlier.words:
+        return True
+    if sentence.passage.document_id != earlier.passage.document_id:
+        return False
+    start, end = sentence.document_range
+    other_start, other_end = earlier.document_range
+    return start < other_end and other_start < end
+
+
+def _citation(sentence: _Sentence, score: float) -> Citation:
+    passage = sentence.passage
+    start, end = sentence.document_range
+    page = passage.page + passage.text.count(PAGE_BREAK, 0, sentence.start)
+    return Citation(
+        document_id=passage.document_id,
+        filename=passage.filename,
+        page=min(page, passage.page_end),
+        chunk_id=passage.chunk_id,
+        snippet=sentence.text,
+        start_offset=start,
+        end_offset=end,
+        score=round(min(score, 1.0), 4),
+    )

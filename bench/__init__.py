@@ -1,0 +1,1 @@
+"""Benchmarks that print what they measured and on which machine; none of them is a test."""
