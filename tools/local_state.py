@@ -120,6 +120,7 @@ class LocalState:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_ERROR_OUTPUT_STRING": "true",
+            "PULUMI_SUPPRESS_NEO_LINK": "true",
         }
         return result
 

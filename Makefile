@@ -1,0 +1,73 @@
+# What a newcomer and CI type. `make` alone explains; docs/deployment.md tells the rest.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help up demo ask status logs preview rollback down destroy test test-fast lint format bench engine clean
+
+PY := .venv/bin/python
+SOURCES := __main__.py stacks components app alembic policy tools tests bench gunicorn_conf.py
+# uv lands in .tools when PATH has none that is new enough; the programs below find it there.
+export PATH := $(CURDIR)/.tools/uv/bin:$(PATH)
+
+help: ## Show this list
+	@echo "make up       sets everything up on this machine; make test proves it. All commands:"
+	@echo
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
+
+up: .venv/.synced-local ## Deploy the whole service on this machine (the first time: a few minutes)
+	@$(PY) -m tools.stack up --stack local
+
+demo: .venv/.synced-demo ## Upload documents to the running service and ask three questions
+	@$(PY) -m tools.demo
+
+ask: .venv/.synced-demo ## Ask the running service: make ask Q="How do I roll back?"
+	@if [ -z "$$Q" ]; then echo 'Write the question: make ask Q="How do I roll back?"' >&2; exit 2; fi
+	@$(PY) -m tools.ask "$$Q"
+
+status: .venv/.synced-local ## Show which processes run, their release and their address
+	@$(PY) -m tools.operate status
+
+logs: .venv/.synced-local ## Show the end of every process's log
+	@$(PY) -m tools.operate logs
+
+preview: .venv/.synced-local ## Show what `make up` would change
+	@$(PY) -m tools.stack preview --stack local
+
+rollback: .venv/.synced-local ## Go back to the release before, or to TO=sha256:...
+	@$(PY) -m tools.stack rollback --stack local $(if $(TO),--to "$$TO")
+
+down: .venv/.synced-local ## Stop every process; all data stays
+	@$(PY) -m tools.operate down
+
+destroy: .venv/.synced-local ## Remove the service and ALL its data from this machine
+	@$(PY) -m tools.stack destroy --stack local
+
+test: .venv/.synced-dev engine ## Run all tests (up to 10 min)
+	@.venv/bin/pytest
+
+test-fast: .venv/.synced-dev ## Run the tests that need neither the engine nor long-running processes
+	@.venv/bin/pytest -m "not engine and not integration"
+
+lint: .venv/.synced-dev ## Check style, types and the lock file
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/pyright --warnings
+	@uv lock --check --quiet || { echo "uv.lock does not fit pyproject.toml: run 'uv lock' and commit both." >&2; exit 1; }
+
+format: .venv/.synced-dev ## Format the code and repair what can be repaired
+	@.venv/bin/ruff check --fix --quiet . || true
+	@.venv/bin/ruff format .
+
+bench: .venv/.synced-dev ## Measure /v1/query over 50,000 chunks (about 3 min, on this machine alone)
+	@$(PY) -m bench.query
+
+engine: .venv/.synced-local ## Get Pulumi alone (the first time up to 7 min, when it must be built)
+	@$(PY) -m tools.pulumi_cli >/dev/null
+
+clean: ## Remove caches and the environment; never .local, which holds your data
+	@rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .schemathesis
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each dependency group: nothing is installed again while lock and list stay the same.
+.venv/.synced-%: pyproject.toml uv.lock tools/sync.sh
+	@sh tools/sync.sh $*
+	@touch $@
