@@ -12,6 +12,7 @@ MIGRATION_LOCK = 0x7261675F6D696772  # "rag_migr"
 # Another run may be at work for a while; a table that stays locked by a forgotten transaction is another matter:
 # waiting for it with an exclusive lock request in the queue would stop the service.
 LOCK_WAIT = "300s"
+STATEMENT_TIME = "900s"
 TABLE_LOCK_WAIT = "10s"
 
 
@@ -25,6 +26,7 @@ def run_offline() -> None:
     )
     with context.begin_transaction():
         context.execute(f"SET lock_timeout = '{TABLE_LOCK_WAIT}'")
+        context.execute(f"SET statement_timeout = '{STATEMENT_TIME}'")
         context.run_migrations()
 
 
@@ -57,6 +59,7 @@ def _lock(connection: Connection) -> None:
     connection.execute(text(f"SET lock_timeout = '{LOCK_WAIT}'"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text(f"SET lock_timeout = '{TABLE_LOCK_WAIT}'"))
+    connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIME}'"))
     connection.commit()
 
 

@@ -7,12 +7,16 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from app.db.engine import create_engine, create_sessions
 from app.db.probe import DatabaseProbe
-from app.http import health, problems, unavailable
+from app.http import health, metrics, problems, unavailable
+from app.http.middleware import BodyLimit, Guard, Observe
 from app.http.ratelimit import RateLimiter
 from app.http.state import Services, services_of
+from app.observability.logs import configure_logging
+from app.observability.metrics import Metrics, QueueWatch
 from app.settings import Settings, load_settings
 from app.tenancy.keys import KeyDirectory
 
@@ -23,6 +27,7 @@ def create_app(settings: Settings) -> FastAPI:
         title=settings.app_name,
         version=settings.app_version,
         lifespan=_lifespan,
+        redirect_slashes=False,
         docs_url="/docs" if settings.docs_enabled else None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
@@ -30,7 +35,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.services = _services(settings)
     problems.install(app)
     unavailable.install(app)
+    _add_middleware(app, settings)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     for name in ("uploads", "documents", "query"):
         if importlib.util.find_spec(f"app.http.{name}"):
             router = import_module(f"app.http.{name}").router
@@ -39,9 +46,27 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """The last one added is the outermost."""
+    app.add_middleware(BodyLimit, upload_bytes=settings.max_upload_bytes)
+    app.add_middleware(Guard)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_credentials=settings.cors_allow_credentials,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "Content-Type", "X-Request-ID"),
+            expose_headers=("X-Request-ID", "Retry-After"),
+        )
+    app.add_middleware(Observe, services=services_of(app.state))
+
+
 def _services(settings: Settings) -> Services:
     engine = create_engine(settings, process="web")
     sessions = create_sessions(engine)
+    counters = Metrics()
+    counters.watch_pool(engine, settings.db_pool_size + settings.db_max_overflow)
     return Services(
         settings=settings,
         engine=engine,
@@ -49,6 +74,8 @@ def _services(settings: Settings) -> Services:
         keys=KeyDirectory(sessions),
         limiter=RateLimiter(settings),
         probe=DatabaseProbe(engine),
+        metrics=counters,
+        queue=QueueWatch(sessions),
     )
 
 
@@ -67,5 +94,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 def __getattr__(name: str) -> FastAPI:
     """Make `app` when gunicorn asks for it, so that importing this module reads no environment."""
     if name == "app":
-        return create_app(load_settings())
+        settings = load_settings()
+        configure_logging(settings.effective_log_level)
+        return create_app(settings)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

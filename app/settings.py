@@ -32,6 +32,9 @@ API_KEY_PATTERN = re.compile(r"rag_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{43}")
 RATE_CLASSES = ("upload", "query", "read", "delete", "health", "metrics")
 RateClass = Literal["upload", "query", "read", "delete", "health", "metrics"]
 
+LINGER_SECONDS = 1.0
+"""How long, after accepting has ended, connections that were just accepted may take to bring their request."""
+
 _KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
 _PLACEHOLDERS = frozenset({"changeme", "change-me", "changethis", "placeholder", "example", "todo", "xxx", "secret"})
 _KNOWN_EXTENSIONS = frozenset({"pdf", "docx", "txt", "md"})
@@ -85,6 +88,7 @@ class Settings(BaseSettings):
     app_env: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "development"
     app_release: Annotated[str | None, Field(pattern=r"^sha256:[0-9a-f]{64}$")] = None
     debug: bool = False
+    prometheus_multiproc_dir: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     docs_enabled: bool = True
 

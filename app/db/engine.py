@@ -1,5 +1,7 @@
 """The process's one engine. Pools are per process: the platform's connection budget counts them so."""
 
+from sqlalchemy import Engine, NullPool
+from sqlalchemy import create_engine as create_sync
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.settings import Settings
@@ -37,6 +39,16 @@ def create_engine(settings: Settings, *, process: str, pool_size: int | None = N
             "keepalives_count": 3,
             "tcp_user_timeout": 20_000,
         },
+    )
+
+
+def create_sync_engine(settings: Settings, *, process: str) -> Engine:
+    """An engine for commands: one connection at a time, none kept."""
+    return create_sync(
+        settings.sqlalchemy_url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": f"{settings.app_name}:{process}"},
     )
 
 

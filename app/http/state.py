@@ -8,11 +8,12 @@ from starlette.datastructures import State
 from starlette.requests import HTTPConnection
 
 from app.db.engine import Sessions
+from app.db.probe import DatabaseProbe
+from app.observability.metrics import Metrics, QueueWatch
 from app.settings import Settings
 from app.tenancy.keys import KeyDirectory
 
 if TYPE_CHECKING:
-    from app.db.probe import DatabaseProbe
     from app.http.ratelimit import RateLimiter
 
 
@@ -32,7 +33,9 @@ class Services:
     sessions: Sessions
     keys: KeyDirectory
     limiter: "RateLimiter"
-    probe: "DatabaseProbe"
+    probe: DatabaseProbe
+    metrics: Metrics
+    queue: QueueWatch
     drain: Drain = field(default_factory=Drain)
 
 
