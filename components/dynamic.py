@@ -1,4 +1,8 @@
-"""What our dynamic resource providers share: errors that people can read, and state that pickles by reference."""
+"""What our dynamic resource providers share.
+
+Their classes live in importable modules, so the state holds them by reference. Numbers reach them as floats, because
+the engine's wire format knows no integers: each provider turns its own back. Errors are for people.
+"""
 
 import functools
 import sys

@@ -90,7 +90,7 @@ def _check(props: dict[str, Any]) -> dict[str, Any]:
         digest=props["digest"],
         serving=props["serving"],
         evidence=props["evidence"],
-        seconds=props["seconds"],
+        seconds=int(props["seconds"]),
     )
     return {**props, "used": used}
 

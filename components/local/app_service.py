@@ -67,15 +67,17 @@ def _program_file(paths: LocalPaths, program: str) -> Path:
 def _deploy(props: dict[str, Any], *, previous: str) -> dict[str, Any]:
     paths = LocalPaths(Path(props["root"]))
     words = launcher(props["root"])
-    write_file(_program_file(paths, "web"), web_program(paths, launcher=words, port=props["port"]))
+    write_file(_program_file(paths, "web"), web_program(paths, launcher=words, port=int(props["port"])))
     write_file(_program_file(paths, "worker"), worker_program(paths, launcher=words))
     Supervisorctl(paths.control_socket).reload()
     slots = Slots(paths)
     taken = slots.take_over(
-        ProcessSpec.of(props, "web"), ready=props["ready"], health=props["health"], seconds=props["startup_seconds"]
+        ProcessSpec.of(props, "web"),
+        ProcessSpec.of(props, "worker"),
+        ready=props["ready"],
+        health=props["health"],
+        seconds=int(props["startup_seconds"]),
     )
-    if not taken.evidence:
-        slots.run_worker(ProcessSpec.of(props, "worker"))
     return {**props, "serving": taken.serving, "evidence": taken.evidence, "previous": previous}
 
 

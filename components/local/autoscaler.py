@@ -16,7 +16,7 @@ from components.local.slots import Slots
 class _ScaleProvider(ResourceProvider):
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
-        Slots(LocalPaths(Path(props["root"]))).scale(props["workers"])
+        Slots(LocalPaths(Path(props["root"]))).scale(int(props["workers"]))
         return CreateResult(id_="scale", outs=props)
 
     @plain_errors
@@ -26,7 +26,7 @@ class _ScaleProvider(ResourceProvider):
 
     @plain_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        Slots(LocalPaths(Path(_news["root"]))).scale(_news["workers"])
+        Slots(LocalPaths(Path(_news["root"]))).scale(int(_news["workers"]))
         return UpdateResult(outs=_news)
 
 

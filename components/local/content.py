@@ -71,7 +71,7 @@ def existing(digest: str, *, paths: LocalPaths) -> Path:
     """A release that the registry already holds. Raises DeploymentError when it does not, or when it was altered."""
     target = paths.release(digest)
     if not target.is_dir():
-        kept = ", ".join(f"sha256:{folder.name}" for folder in _by_age(paths)) or "none"
+        kept = ", ".join(f"sha256:{folder.name}" for folder in by_age(paths)) or "none"
         raise DeploymentError(
             f"release {digest} is not kept on this machine, so it cannot be deployed; nothing was changed. "
             f"Kept here, newest first: {kept}. Deploy it from its source instead: check out that commit and `make up`"
@@ -93,7 +93,7 @@ def prune(paths: LocalPaths, *, keep: int, also: Iterable[str]) -> list[str]:
     """
     needed = {digest.removeprefix("sha256:") for digest in also} | set(_running(paths))
     removed: list[str] = []
-    for folder in _by_age(paths)[keep:]:
+    for folder in by_age(paths)[keep:]:
         if folder.name not in needed:
             remove_tree(folder)
             removed.append(f"sha256:{folder.name}")
@@ -105,7 +105,8 @@ def _running(paths: LocalPaths) -> Iterator[str]:
         yield Path(cast(str, json.loads(slot.read_text())["release"])).name
 
 
-def _by_age(paths: LocalPaths) -> list[Path]:
+def by_age(paths: LocalPaths) -> list[Path]:
+    """The releases kept here, the one deployed last first."""
     folders = [folder for folder in paths.releases.glob("*") if folder.is_dir() and not _left_out(folder.name)]
     return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
 

@@ -11,7 +11,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 
 from components.contracts import DatabaseHandle, DeploymentError
 from components.dynamic import plain_errors
-from components.local.files import port_is_free, remove_tree, tail, write_file, write_secret_once
+from components.local.files import port_is_free, remove_secret, remove_tree, tail, write_file, write_secret_once
 from components.local.paths import LocalPaths
 from components.local.postgres import Server
 from components.local.programs import postgres_program
@@ -55,12 +55,12 @@ class _DatabaseProvider(ResourceProvider):
             server.stop_orphan()
         remove_tree(server.folder)
         for name in (DATABASE_URL, ADMIN_PASSWORD):
-            (paths.secrets / name).unlink(missing_ok=True)
+            remove_secret(paths.secrets / name)
 
 
 def _server(props: dict[str, Any]) -> Server:
     folder = LocalPaths(Path(props["root"])).database(superuser=os.geteuid() == 0)
-    return Server(folder=folder, port=props["port"], max_connections=props["max_connections"])
+    return Server(folder=folder, port=int(props["port"]), max_connections=int(props["max_connections"]))
 
 
 def _program_file(paths: LocalPaths) -> Path:

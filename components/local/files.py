@@ -25,6 +25,13 @@ def write_secret_once(path: Path, value: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def remove_secret(path: Path) -> None:
+    """Removes a secret's file, and its folder with the last one."""
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir() and not any(path.parent.iterdir()):
+        path.parent.rmdir()
+
+
 def remove_tree(path: Path) -> None:
     """Removes a folder if it is there."""
     if path.exists():

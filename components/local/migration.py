@@ -29,7 +29,7 @@ class _MigrationProvider(ResourceProvider):
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
-        report = run_migration(ProcessSpec.of(props, "migrate"), seconds=props["seconds"])
+        report = run_migration(ProcessSpec.of(props, "migrate"), seconds=int(props["seconds"]))
         return CreateResult(id_=short(props["digest"]), outs={**props, "report": report})
 
 

@@ -11,6 +11,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,11 +167,9 @@ class Server:
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> int:
+        as_user = [sys.executable, str(Path(__file__).with_name("as_user.py")), self.user] if self.user else []
         done = subprocess.run(
-            [str(self.programs / program), *arguments],
-            user=self.user,
-            group=pwd.getpwnam(self.user).pw_gid if self.user else None,
-            extra_groups=[] if self.user else None,
+            [*as_user, str(self.programs / program), *arguments],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -181,7 +180,8 @@ class Server:
         )
         if check and done.returncode != 0:
             raise DeploymentError(
-                f"`{program}` failed, so the database could not be prepared; its output ends:\n{done.stdout[-2000:]}"
+                f"`{program}` failed with exit code {done.returncode}, so the database could not be prepared; its "
+                f"output ends:\n{done.stdout[-2000:]}"
             )
         return done.returncode
 

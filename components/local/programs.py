@@ -87,7 +87,7 @@ def worker_program(paths: LocalPaths, *, launcher: Sequence[str]) -> str:
                 "command": f"{_command(launcher)} worker",
                 "autostart": "false",
                 "autorestart": "true",
-                "startsecs": 1,
+                "startsecs": 2,
                 "startretries": 100,
                 "stopwaitsecs": STOP_SECONDS,
                 "killasgroup": "true",

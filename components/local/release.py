@@ -85,7 +85,7 @@ def _publish(props: dict[str, Any]) -> dict[str, Any]:
     else:
         release = content.existing(digest, paths=paths)
     programs = install(release, paths) / "bin"
-    content.prune(paths, keep=props["keep"], also=[digest, props.get("previous", digest)])
+    content.prune(paths, keep=int(props["keep"]), also=[digest, props.get("previous", digest)])
     return {**props, "location": str(release), "programs": str(programs)}
 
 

@@ -12,7 +12,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 
 from components.contracts import SecretReferences
 from components.dynamic import plain_errors
-from components.local.files import write_secret_once
+from components.local.files import remove_secret, write_secret_once
 from components.local.paths import LocalPaths
 from components.workload import BOOTSTRAP_API_KEY, DATABASE_URL
 
@@ -40,10 +40,7 @@ class _SecretsProvider(ResourceProvider):
 
     @plain_errors
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        file = _file(_props["root"])
-        file.unlink(missing_ok=True)
-        if file.parent.is_dir() and not any(file.parent.iterdir()):
-            file.parent.rmdir()
+        remove_secret(_file(_props["root"]))
 
 
 def _file(root: str) -> Path:

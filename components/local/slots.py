@@ -21,6 +21,7 @@ from components.local.supervisorctl import ALIVE, Supervisorctl, wait_until
 SLOTS = (0, 1)
 BROKEN = frozenset({"FATAL", "EXITED", "ABSENT"})
 LOG_LINES = 30
+WORKER_SECONDS = 15
 SCALE = "web.scale"
 
 
@@ -71,10 +72,12 @@ class Slots:
             return None
         return ProcessSpec.read(self._file("worker"))
 
-    def take_over(self, web: ProcessSpec, *, ready: str, health: str, seconds: int) -> Taken:
-        """Lets a release take over. The old one is stopped only after the new one answered that it is ready."""
-        before = self.serving()
-        if before == web:
+    def take_over(self, web: ProcessSpec, worker: ProcessSpec, *, ready: str, health: str, seconds: int) -> Taken:
+        """Lets a release take over. The old web process is stopped only after the new one answered that it is ready
+        and the new worker runs; else both old ones stay or come back, and the evidence says why.
+        """
+        before, worker_before = self.serving(), self.worker()
+        if before == web and worker_before == worker:
             return Taken(serving=web.digest, evidence="")
         active = self.active
         idle = 0 if active is None or before is None else 1 - active
@@ -84,21 +87,32 @@ class Slots:
         write_file(self._file(f"web-{idle}"), web.to_json(socket=self._paths.slot_socket(idle)))
         self._control.start(_program(idle))
         if not self._becomes_ready(idle, web, ready=ready, health=health, seconds=seconds):
-            evidence = self._evidence(idle, web, seconds)
+            evidence = self._evidence(_program(idle), f"web-{idle}", web, f"was not ready within {seconds} s")
+            self._control.stop(_program(idle))
+            return Taken(serving=before.digest if before else "", evidence=evidence)
+        if not self._run_worker(worker):
+            evidence = self._evidence("worker", "worker", worker, "has a worker that does not keep running")
+            self._control.stop("worker")
+            if before and worker_before:
+                self._run_worker(worker_before)
             self._control.stop(_program(idle))
             return Taken(serving=before.digest if before else "", evidence=evidence)
         write_file(self._paths.slots / "active", str(idle))
         self._control.stop(_program(1 - idle))
         return Taken(serving=web.digest, evidence="")
 
-    def run_worker(self, worker: ProcessSpec) -> None:
-        """Restarts the worker with this release, unless it already runs it; it hands its job back when it stops."""
+    def _run_worker(self, worker: ProcessSpec) -> bool:
+        """Restarts the worker with this release, unless it already runs it; it hands its job back when it stops.
+
+        Says whether it stays up: supervisord calls a process RUNNING once it has lived for its `startsecs`.
+        """
         if self.worker() == worker:
-            return
+            return True
         self._control.stop("worker")
         write_file(self._file("worker"), worker.to_json())
         self._control.start("worker")
-        wait_until(lambda: self._control.state("worker") in {"RUNNING", "FATAL"}, seconds=15)
+        wait_until(lambda: self._control.state("worker") != "STARTING", seconds=WORKER_SECONDS)
+        return self._control.state("worker") == "RUNNING"
 
     def scale(self, workers: int) -> None:
         """Runs this many web processes from now on: the serving slot at once, and every later release from its start.
@@ -151,11 +165,10 @@ class Slots:
         finally:
             connection.close()
 
-    def _evidence(self, slot: int, web: ProcessSpec, seconds: int) -> str:
-        log = self._paths.log(f"web-{slot}")
-        state = self._control.state(_program(slot))
+    def _evidence(self, program: str, log_name: str, process: ProcessSpec, what: str) -> str:
+        log, state = self._paths.log(log_name), self._control.state(program)
         return (
-            f"release {web.digest} was not ready within {seconds} s (its process is {state}). "
+            f"release {process.digest} {what} (its process is {state}). "
             f"The end of its log ({log}):\n{tail(log, lines=LOG_LINES)}"
         )
 

@@ -79,18 +79,19 @@ class _SupervisorProvider(ResourceProvider):
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
-        start_supervisord(LocalPaths(Path(props["root"])), port=props["port"])
+        start_supervisord(LocalPaths(Path(props["root"])), port=int(props["port"]))
         return CreateResult(id_="supervisord", outs=props)
 
     @plain_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         paths = LocalPaths(Path(_news["root"]))
-        if _olds["port"] != _news["port"] and not port_is_free(_news["port"]):
+        port = int(_news["port"])
+        if _olds["port"] != port and not port_is_free(port):
             raise DeploymentError(
-                f"port {_news['port']} of 127.0.0.1 is in use by another program; the service goes on serving on "
-                f"{_olds['port']}. Stop that program, or set local.port in Pulumi.local.yaml to a free one"
+                f"port {port} of 127.0.0.1 is in use by another program; the service goes on serving on "
+                f"{int(_olds['port'])}. Stop that program, or set local.port in Pulumi.local.yaml to a free one"
             )
-        start_supervisord(paths, port=_news["port"])
+        start_supervisord(paths, port=port)
         return UpdateResult(outs=_news)
 
     @plain_errors
