@@ -32,6 +32,8 @@ CANDIDATES = 200
 MAX_LEXEMES = 24
 """Words of a question that are weighed; a longer question keeps its rarest."""
 
+# Without it a word that no document holds outweighs all others in a library of a few chunks, and nothing is answered.
+_BASE_WEIGHT = 2.0
 _LEXEMES = text(
     "SELECT token.word, found.lexeme FROM unnest(CAST(:words AS text[])) AS token(word),"
     " unnest(to_tsvector('english', token.word)) AS found"
@@ -61,11 +63,11 @@ class KeywordRetriever:
         found = await chunk_scope(session, scope)
         weights, frequencies = await self._weigh(session, lexemes, found)
         words = {
-            word: max(weights[lexeme] for lexeme in lexemes[word] if lexeme in weights)
+            word: _BASE_WEIGHT + max(weights[lexeme] for lexeme in lexemes[word] if lexeme in weights)
             for word in content_words(question)
             if any(lexeme in weights for lexeme in lexemes.get(word, ()))
         }
-        lookup = _within_budget(frequencies)
+        lookup = lexemes_within_budget(frequencies)
         candidates = await _candidates(session, found, {lexeme: weights[lexeme] for lexeme in lookup})
         # Ranking is arithmetic over a few hundred kilobytes: in a thread, other requests go on meanwhile.
         chosen = await asyncio.to_thread(_rank, candidates, weights, top_k, mmr_lambda)
@@ -95,7 +97,7 @@ async def _lexemes_by_token(session: AsyncSession, question: str) -> dict[str, l
     return grouped
 
 
-def _within_budget(frequencies: Mapping[str, int]) -> list[str]:
+def lexemes_within_budget(frequencies: Mapping[str, int]) -> list[str]:
     """The rarest lexemes that occur, until the next would make the lookup too large; always at least one."""
     chosen: list[str] = []
     total = 0

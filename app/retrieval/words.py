@@ -24,7 +24,8 @@ itself they them their theirs themselves what which who whom this that these tho
 have has had having do does did doing a an the and but if or because as until while of at by for with about against
 between into through during before after above below to from up down in out on off over under again further then once
 here there when where why how all any both each few more most other some such no nor not only own same so than too
-very s t can will just don should now may must might shall would could cannot let please tell explain describe
+very s t can will just don should now may must might shall would could cannot let please tell explain describe many
+much often
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 
