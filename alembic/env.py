@@ -58,7 +58,8 @@ def run_online() -> None:
 def _lock(connection: Connection) -> None:
     connection.execute(text(f"SET lock_timeout = '{LOCK_WAIT}'"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-    connection.execute(text(f"SET lock_timeout = '{TABLE_LOCK_WAIT}'"))
+    wait = context.config.attributes.get("table_lock_wait", TABLE_LOCK_WAIT)
+    connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": wait})
     connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIME}'"))
     connection.commit()
 

@@ -59,6 +59,15 @@ def _split(value: object) -> object:
     return value
 
 
+def _only(existing: str, value: str) -> str:
+    if value != existing:
+        raise ValueError(
+            "names something that is not available yet, so it would change a label and nothing else; "
+            f"leave it unset, or set it to {existing}"
+        )
+    return value
+
+
 def _rate(value: str) -> str:
     try:
         parse_rate(value)
@@ -191,15 +200,15 @@ class Settings(BaseSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("retrieval_method", "llm_provider", "embedding_provider")
+    @field_validator("llm_provider", "embedding_provider")
     @classmethod
-    def _only_what_exists(cls, value: str) -> str:
-        if value not in ("keyword", "local"):
-            raise ValueError(
-                "names something that is not available yet, so it would change a label and nothing else; "
-                "leave it unset (RETRIEVAL_METHOD=keyword, LLM_PROVIDER=local, EMBEDDING_PROVIDER=local)"
-            )
-        return value
+    def _only_the_local_provider(cls, value: str) -> str:
+        return _only("local", value)
+
+    @field_validator("retrieval_method")
+    @classmethod
+    def _only_keyword_retrieval(cls, value: str) -> str:
+        return _only("keyword", value)
 
     @field_validator("rate_limit_storage_url")
     @classmethod
