@@ -23,10 +23,53 @@ MANAGED_ENVIRONMENT: Mapping[str, str] = {
     "DB_POOL_SIZE": "set app.pool_size instead",
     "DRAIN_SECONDS": "set rollout.drain_seconds instead",
     "GRACEFUL_TIMEOUT_SECONDS": "set rollout.graceful_seconds instead",
+    "PROMETHEUS_MULTIPROC_DIR": "each generation of web processes makes a folder of its own; sharing one wipes it",
 }
-"""What the platform sets, and what to do instead of setting it by hand."""
+"""What the platform or the release's own start-up decides, and what to do instead of setting it by hand."""
 
-OPERATOR_ENVIRONMENT = frozenset[str]()
+OPERATOR_ENVIRONMENT = frozenset(
+    {
+        "ALLOWED_EXTENSIONS",
+        "ANSWER_SCORE_FLOOR",
+        "APP_NAME",
+        "BOOTSTRAP_TENANT",
+        "CHUNK_OVERLAP",
+        "CHUNK_SIZE",
+        "CORS_ALLOW_CREDENTIALS",
+        "CORS_ORIGINS",
+        "DB_ECHO",
+        "DB_POOL_TIMEOUT_SECONDS",
+        "DEBUG",
+        "DOCS_ENABLED",
+        "EMBEDDING_PROVIDER",
+        "JOB_LEASE_SECONDS",
+        "JOB_MAX_ATTEMPTS",
+        "KEEPALIVE_SECONDS",
+        "LLM_PROVIDER",
+        "LOG_LEVEL",
+        "MAX_DOCUMENTS_PER_UPLOAD",
+        "MAX_FILE_SIZE_MB",
+        "MAX_PAGES_PER_DOCUMENT",
+        "MAX_UPLOAD_SIZE_MB",
+        "MIN_CHUNK_SIZE",
+        "MMR_LAMBDA",
+        "PARSE_MEMORY_MB",
+        "PARSE_TIMEOUT_SECONDS",
+        "RATE_LIMIT_DELETE",
+        "RATE_LIMIT_ENABLED",
+        "RATE_LIMIT_HEALTH",
+        "RATE_LIMIT_METRICS",
+        "RATE_LIMIT_QUERY",
+        "RATE_LIMIT_READ",
+        "RATE_LIMIT_STORAGE_URL",
+        "RATE_LIMIT_UPLOAD",
+        "RETRIEVAL_METHOD",
+        "RETRIEVAL_TOP_K",
+        "TRUSTED_PROXY_HOPS",
+        "UPLOAD_DIR",
+        "WORKER_CONCURRENCY",
+    }
+)
 """What an operator may set under `app.environment`: every other plain name that the application reads."""
 
 
