@@ -15,12 +15,17 @@ from app.retrieval.service import Recorded
 NOT_FOUND = "Not found in your documents."
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 _MOST_FILTER_VALUES = 100
 
 
 def _plain(value: object) -> object:
     """Drop what nobody types: control characters (PostgreSQL refuses NUL) and the white space around."""
-    return _CONTROL.sub(" ", value).strip() if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if _HALF_CHARACTER.search(value):
+        raise ValueError("holds half a character (a lone surrogate), which is not text; send it as UTF-8")
+    return _CONTROL.sub(" ", value).strip()
 
 
 class QueryFilters(BaseModel):
