@@ -83,10 +83,11 @@ class IngestionWorker:
                 await self._wakeup.wait(POLL_SECONDS)
                 continue
             REQUEST_ID.set(f"job-{claim.job_id}.{claim.attempt}")
-            await self._see_through(claim)
+            await self.see_through(claim)
             REQUEST_ID.set("")
 
-    async def _see_through(self, claim: Claim) -> None:
+    async def see_through(self, claim: Claim) -> None:
+        """Works on one claimed job until it is done, failed, given back or lost."""
         about = {"job_id": claim.job_id, "attempt": claim.attempt, "document_id": str(claim.document_id)}
         _log.info("indexing", extra={**about, "checkpoint": claim.checkpoint})
         try:
