@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, cast
 
 import pulumi
-import yaml
 from pulumi.runtime.config import get_config_env
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from components.naming import is_digest
 from components.workload import MANAGED_ENVIRONMENT, OPERATOR_ENVIRONMENT
@@ -21,6 +21,7 @@ from stacks.capacity import ConnectionBudget, ReleaseTimes
 PROJECT = Path(__file__).resolve().parent.parent
 NAMESPACE = "rag"
 TARGETS = ("local",)
+UNKNOWN_KEY = "is no setting, so it would do nothing; correct or remove it (docs/deployment.md lists all)"
 PLANNED = ("kubernetes", "aws", "gcp", "azure")
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -97,8 +98,9 @@ class RolloutSettings(_Model):
 
     migration_seconds: Seconds = 300
     startup_seconds: Seconds = 60
-    drain_seconds: Annotated[int, Field(ge=0, le=120)] = 2
-    graceful_seconds: Seconds = 30
+    # The application's own bounds: a value beyond them would be accepted here and refused when a process starts.
+    drain_seconds: Annotated[int, Field(ge=0, le=60)] = 2
+    graceful_seconds: Annotated[int, Field(ge=1, le=120)] = 30
 
     @property
     def times(self) -> ReleaseTimes:
@@ -201,7 +203,7 @@ def parse_settings(config: Mapping[str, str], *, file: str) -> LocalSettings:
     `file` is only named in messages. Raises SettingsError with a line per problem.
     """
     values = {
-        key.removeprefix(f"{NAMESPACE}:"): _value(text)
+        key.removeprefix(f"{NAMESPACE}:"): _value(key, text, file)
         for key, text in config.items()
         if key.startswith(f"{NAMESPACE}:")
     }
@@ -214,19 +216,25 @@ def parse_settings(config: Mapping[str, str], *, file: str) -> LocalSettings:
             f"created; remove the key from {file}"
         )
     if "project" in values:
-        raise SettingsError(_problem(file, ("project",), "Extra inputs are not permitted"))
+        raise SettingsError(_line(file, ("project",), UNKNOWN_KEY))
     try:
         return LocalSettings.model_validate(values)
     except ValidationError as error:
-        problems = [_problem(file, problem["loc"], problem["msg"]) for problem in error.errors()]
+        problems = [_line(file, problem["loc"], _explain(problem)) for problem in error.errors(include_url=False)]
         raise SettingsError("\n".join(problems)) from None
 
 
-def _value(text: str) -> object:
+def _value(key: str, text: str, file: str) -> object:
     """Objects arrive as JSON, everything else as the text that stood in the file."""
     if text[:1] in {"{", "["}:
-        return cast(object, json.loads(text))
-    return cast(object, yaml.safe_load(text)) if text.strip().lower() in {"true", "false", "null"} else text
+        try:
+            return cast(object, json.loads(text))
+        except (ValueError, RecursionError):
+            raise SettingsError(
+                f"{key}: is not readable as an object or a list, so its settings are unknown; "
+                f"write its keys indented below it [{file}]"
+            ) from None
+    return {"true": True, "false": False, "null": None}.get(text.strip().lower(), text)
 
 
 def _no_target(cloud: object, file: str) -> str:
@@ -239,8 +247,19 @@ def _no_target(cloud: object, file: str) -> str:
     return f"{NAMESPACE}:cloud: {cloud!r} is no target; available: {', '.join(TARGETS)}"
 
 
-def _problem(file: str, location: tuple[int | str, ...], message: str) -> str:
-    key = f"{NAMESPACE}:" + ".".join(str(part) for part in location) if location else f"{NAMESPACE}:*"
-    if message == "Extra inputs are not permitted":
-        message = "is no setting, so it would do nothing; correct or remove it (docs/deployment.md lists all)"
-    return f"{key}: {message.removeprefix('Value error, ')} [{file}]"
+def _line(file: str, location: tuple[int | str, ...], message: str) -> str:
+    key = ".".join(str(part) for part in location) or "*"
+    return f"{NAMESPACE}:{key}: {message} [{file}]"
+
+
+def _explain(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case "extra_forbidden":
+            return UNKNOWN_KEY
+        case "value_error":
+            return problem["msg"].removeprefix("Value error, ")
+        case "model_type":
+            return "is no object, so its settings are unknown; write its keys indented below it"
+        case _:
+            rule = problem["msg"].removeprefix("Input ")
+            return f"{rule}, so nothing was deployed; correct the value (docs/deployment.md lists all keys)"

@@ -1,0 +1,119 @@
+"""The arithmetic that refuses what could only fail under load or in the middle of a rollout."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stacks.capacity import POSTGRES_RESERVED, ConnectionBudget, ReleaseTimes, web_workers
+from stacks.settings import RolloutSettings
+
+pytestmark = pytest.mark.unit
+
+
+def budget(
+    *,
+    max_connections: int = 5000,
+    web: int = 4,
+    workers: int = 0,
+    pool: int = 10,
+    overflow: int = 20,
+    replicas: int = 10,
+    surge: int = 1,
+) -> ConnectionBudget:
+    return ConnectionBudget(
+        max_connections=max_connections,
+        web_processes=web,
+        worker_processes=workers,
+        pool_size=pool,
+        max_overflow=overflow,
+        replicas=replicas,
+        surge=surge,
+    )
+
+
+def test_pools_are_per_process_so_ten_replicas_of_four_processes_hold_1200_connections() -> None:
+    steady = budget()
+    assert steady.peak - steady.fixed == 4 * 30 * 10 == 1200
+
+
+def test_a_rollout_at_200_percent_doubles_them_to_2400() -> None:
+    surging = budget(surge=2)
+    assert surging.peak - surging.fixed == 2400
+
+
+def test_each_worker_adds_a_pool_and_the_connection_that_listens_for_jobs() -> None:
+    without, one = budget(), budget(workers=1)
+    assert one.peak - without.peak == 10 * (30 + 1)
+
+
+def test_the_migration_and_the_monitoring_have_their_places_too() -> None:
+    assert budget().fixed == 1 + 2
+
+
+def test_what_postgresql_keeps_for_its_superuser_is_not_ours() -> None:
+    peak = budget().peak
+    assert budget(max_connections=peak + POSTGRES_RESERVED).fits
+    assert not budget(max_connections=peak + POSTGRES_RESERVED - 1).fits
+
+
+small = st.integers(min_value=1, max_value=40)
+budgets = st.builds(
+    budget,
+    max_connections=st.integers(10, 5000),
+    web=small,
+    workers=st.integers(0, 5),
+    pool=small,
+    overflow=st.integers(0, 40),
+    replicas=st.integers(1, 20),
+    surge=st.integers(1, 2),
+)
+
+
+def with_pool(original: ConnectionBudget, pool: int) -> ConnectionBudget:
+    return budget(
+        max_connections=original.max_connections,
+        web=original.web_processes,
+        workers=original.worker_processes,
+        pool=pool,
+        overflow=0,
+        replicas=original.replicas,
+        surge=original.surge,
+    )
+
+
+@given(budgets)
+def test_the_largest_pool_fits_and_a_larger_one_does_not(original: ConnectionBudget) -> None:
+    largest = original.largest_pool
+    assert not with_pool(original, largest + 1).fits
+    assert largest == 0 or with_pool(original, largest).fits
+
+
+@given(budgets)
+def test_a_budget_fits_exactly_when_its_pool_is_no_larger_than_the_largest(original: ConnectionBudget) -> None:
+    assert original.fits == (original.pool_size + original.max_overflow <= original.largest_pool)
+
+
+@given(budgets)
+def test_the_explanation_carries_every_number_and_a_remedy(original: ConnectionBudget) -> None:
+    explained = original.explain()
+    assert f"{original.pools} processes x ({original.pool_size} + {original.max_overflow})" in explained
+    assert f"= {original.peak} connections" in explained
+    assert f"leaves {original.available}" in explained
+    remedy = f"that fits is {original.largest_pool}" if original.largest_pool else "no pool fits: raise max_connections"
+    assert explained.endswith(remedy) or remedy in explained.split("; ")[-1]
+
+
+def test_the_default_release_takes_less_than_15_minutes_and_a_failed_one_goes_back_in_less_than_5() -> None:
+    times = RolloutSettings().times
+    assert times.rollout < 15 * 60
+    assert times.rollback < 5 * 60
+
+
+def test_a_failed_release_has_already_migrated_so_going_back_does_not_count_the_migration() -> None:
+    times = ReleaseTimes(startup=60, drain=2, graceful=30, migration=300)
+    assert (times.rollout, times.rollback) == (392, 92)
+
+
+@pytest.mark.parametrize(("cpus", "workers"), [(1, 2), (2, 2), (3, 3), (4, 4), (64, 4)])
+def test_one_web_process_for_each_processor_within_the_bounds(cpus: int, workers: int) -> None:
+    assert web_workers(cpus=cpus, low=2, high=4) == workers
