@@ -8,7 +8,7 @@ from components.local.paths import LocalPaths
 
 LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
-STOP_SECONDS = 180
+STOP_SECONDS = 200
 """Until supervisord kills a process that was asked to stop: over every drain that the settings allow. It is fixed,
 because a changed program file makes supervisord restart the program, and a new drain time is no reason for that."""
 

@@ -19,7 +19,8 @@ from components.local.programs import supervisord_config
 from components.local.supervisorctl import Supervisorctl, wait_until
 
 START_SECONDS = 15
-STOP_SECONDS = 150
+STOP_SECONDS = 480
+"""Over what supervisord grants the worker, the web process and PostgreSQL, which it stops one after the other."""
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
 
 
