@@ -116,7 +116,7 @@ class QueueWatch:
             func.coalesce(func.now() - func.min(Job.created_at).filter(Job.status == "queued"), timedelta()),
         ).where(Job.status.in_(("queued", "running")))
         async with self._sessions() as session:
-            queued, running, oldest = (await session.execute(statement)).one().tuple()
+            queued, running, oldest = (await session.execute(statement)).one()
         return QueueState(queued=queued, running=running, oldest_seconds=oldest.total_seconds())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -148,3 +149,13 @@ def gunicorn(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(PATIENCE_SECONDS)
+
+
+@contextlib.contextmanager
+def listening() -> Generator[tuple[int, str]]:
+    """A listening socket that outlives whoever serves on it, as a supervisor owns it; its descriptor and URL."""
+    with socket.socket() as owned:
+        owned.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        owned.bind(("127.0.0.1", 0))
+        owned.listen(512)
+        yield owned.fileno(), f"http://127.0.0.1:{owned.getsockname()[1]}"
