@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self, cast
 
 import pulumi
 from pulumi.runtime.config import get_config_env
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from components.naming import is_digest
@@ -24,6 +24,15 @@ TARGETS = ("local",)
 UNKNOWN_KEY = "is no setting, so it would do nothing; correct or remove it (docs/deployment.md lists all)"
 PLANNED = ("kubernetes", "aws", "gcp", "azure")
 
+
+def _as_in_a_shell(value: object) -> object:
+    """YAML reads `false` and `20` as what they are; a process gets its environment as text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+EnvironmentValue = Annotated[str, BeforeValidator(_as_in_a_shell)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 
@@ -53,7 +62,7 @@ class AppSettings(_Model):
     web_processes: ProcessBounds = ProcessBounds()
     pool_size: Annotated[int, Field(ge=1, le=200)] = 4
     max_overflow: Annotated[int, Field(ge=0, le=200)] = 4
-    environment: Mapping[str, str] = {}
+    environment: Mapping[str, EnvironmentValue] = {}
 
     @model_validator(mode="after")
     def _names_that_the_application_reads(self) -> Self:

@@ -196,7 +196,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             return language_pb2.RunResponse()
         if code == EXIT_AFTER_SHOWN_ERROR:
             return language_pb2.RunResponse(bail=True)
-        return language_pb2.RunResponse(error=f"The program {_describe(code)} without saying why.")
+        return language_pb2.RunResponse(error=f"Program {_describe(code)}")
 
     def RunPlugin(  # noqa: N802
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
