@@ -46,12 +46,12 @@ def digest_of(source: Path) -> str:
 def publish(source: Path, *, digest: str, paths: LocalPaths) -> Path:
     """Copies a source into the registry under its digest, as a whole or not at all. Returns the release's folder.
 
-    Raises DeploymentError when the source no longer has that digest: it was edited while it was being released.
+    Raises DeploymentError when the source no longer has that digest (it was edited while it was being released), or
+    when the registry's copy was altered.
     """
     target = paths.release(digest)
     if target.is_dir():
-        os.utime(target)
-        return target
+        return existing(digest, paths=paths)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     remove_tree(temporary)
     for file in source_files(source):
@@ -76,14 +76,20 @@ def existing(digest: str, *, paths: LocalPaths) -> Path:
             f"release {digest} is not kept on this machine, so it cannot be deployed; nothing was changed. "
             f"Kept here, newest first: {kept}. Deploy it from its source instead: check out that commit and `make up`"
         )
-    found = digest_of(target)
-    if found != digest:
+    if not _is_whole(target, digest):
         raise DeploymentError(
-            f"the files in {target} were altered (their digest is {found}), so they are not the release they are "
-            "named for; nothing was changed. Remove that folder and deploy the release from its source"
+            f"the files in {target} were altered, so they are not the release they are named for; nothing was "
+            "changed. Remove that folder and deploy the release from its source"
         )
     os.utime(target)
     return target
+
+
+def _is_whole(release: Path, digest: str) -> bool:
+    try:
+        return digest_of(release) == digest
+    except DeploymentError:
+        return False  # A part is missing.
 
 
 def prune(paths: LocalPaths, *, keep: int, also: Iterable[str]) -> list[str]:

@@ -1,9 +1,11 @@
 """supervisord's configuration as text: pure functions of paths and numbers."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from components.contracts import DeploymentError
 from components.local.paths import LocalPaths
 
 LOG_BYTES = "10MB"
@@ -13,8 +15,21 @@ STOP_SECONDS = 200
 because a changed program file makes supervisord restart the program, and a new drain time is no reason for that."""
 
 
+UNREADABLE = re.compile(r"\s[;#]|[\[\]*?\r\n]|%\(here\)s")
+"""What supervisord takes for a comment, a pattern or an expansion wherever it stands, however it is written."""
+
+
 def supervisord_config(paths: LocalPaths) -> str:
-    """The main file: a control socket for this user alone, and one included file per program."""
+    """The main file: a control socket for this user alone, and one included file per program.
+
+    Raises DeploymentError when supervisord could not read the state folder's path in it.
+    """
+    found = UNREADABLE.search(str(paths.root))
+    if found:
+        raise DeploymentError(
+            f"the path {paths.root} contains {found[0]!r}, which supervisord's configuration cannot express, so "
+            "nothing could be started; nothing was changed. Move the checkout to a folder without it"
+        )
     return _ini(
         {
             "unix_http_server": {"file": paths.control_socket, "chmod": "0700"},
@@ -47,7 +62,7 @@ def postgres_program(*, command: Sequence[str], folder: Path, log: Path, user: s
         "stopsignal": "INT",
         "stopwaitsecs": 60,
         "priority": 10,
-        **_logged(log),
+        **_logged(_log(log)),
     }
     return _ini({"program:postgres": program | ({"user": user} if user else {})})
 
@@ -73,7 +88,7 @@ def web_program(paths: LocalPaths, *, launcher: Sequence[str], port: int) -> str
                 "stopwaitsecs": STOP_SECONDS,
                 "killasgroup": "true",
                 "priority": 30,
-                **_logged(Path(f"{_text(paths.logs)}/web-%(process_num)d.log"), raw=True),
+                **_logged(f"{_log(paths.logs)}/web-%(process_num)d.log"),
             }
         }
     )
@@ -92,16 +107,21 @@ def worker_program(paths: LocalPaths, *, launcher: Sequence[str]) -> str:
                 "stopwaitsecs": STOP_SECONDS,
                 "killasgroup": "true",
                 "priority": 40,
-                **_logged(paths.log("worker")),
+                **_logged(_log(paths.log("worker"))),
             }
         }
     )
 
 
-def _logged(log: Path, *, raw: bool = False) -> dict[str, object]:
+def _log(path: Path) -> str:
+    """supervisord expands the path of a program's log twice."""
+    return _text(_text(path))
+
+
+def _logged(log: str) -> dict[str, object]:
     return {
         "redirect_stderr": "true",
-        "stdout_logfile": str(log) if raw else log,
+        "stdout_logfile": log,
         "stdout_logfile_maxbytes": LOG_BYTES,
         "stdout_logfile_backups": LOG_BACKUPS,
     }
