@@ -12,6 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
@@ -58,14 +59,20 @@ def _went_back(digest: str, serving: str, evidence: str) -> str:
 def _ask(address: str) -> tuple[str, str]:
     """The release that answers, and the answer in words for a message."""
     try:
-        with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310  # why: the stack's own http address
+        with _opener(address).open(address, timeout=5) as response:
             body = cast(object, json.loads(cast(http.client.HTTPResponse, response).read()))
     except (URLError, OSError, ValueError, http.client.HTTPException) as error:
         return "", f"{type(error).__name__}: {error}"
     if not isinstance(body, dict):
         return "", "something that is not a JSON object"
-    release = str(cast(dict[str, object], body).get("release", ""))
-    return release, f"release {short(release)}" if release else "no release"
+    release = cast(dict[str, object], body).get("release")
+    return (release, f"release {short(release)}") if isinstance(release, str) and release else ("", "no release")
+
+
+def _opener(address: str) -> urllib.request.OpenerDirector:
+    """A public address may only be reachable through a proxy of the environment; this machine never is."""
+    loopback = urlsplit(address).hostname in {"127.0.0.1", "::1", "localhost"}
+    return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if loopback else []))
 
 
 class _CheckProvider(ResourceProvider):

@@ -5,6 +5,7 @@ the next update. Deleting the resource does nothing: `destroy` and `refresh` nev
 """
 
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,28 +37,43 @@ class _MigrationProvider(ResourceProvider):
 def run_migration(process: ProcessSpec, *, seconds: int) -> str:
     """Runs the release's migration to its end and returns its last line.
 
-    Raises DeploymentError with the log's tail when it fails or takes longer than `seconds`.
+    Raises DeploymentError with the log's tail when it fails or takes longer than `seconds`. Should the release print
+    one of its secrets, it is taken out here: messages and reports are kept in the stack's state and in logs of CI.
     """
+    environment = process.full_environment()
+    hidden = [environment[name] for name in process.secrets]
+    program = f"{process.programs}/{process.command[0]}"
     try:
         done = subprocess.run(
             list(process.command),
             cwd=process.release,
-            env=process.full_environment(),
-            executable=f"{process.programs}/{process.command[0]}",
+            env=environment,
+            executable=program,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         output = error.stdout.decode("utf-8", "replace") if isinstance(error.stdout, bytes) else error.stdout or ""
-        raise DeploymentError(_failed(process, f"did not end within {seconds} s and was stopped", output)) from None
+        what = f"did not end within {seconds} s and was stopped"
+        raise DeploymentError(_failed(process, what, _without(hidden, output))) from None
+    except OSError as error:
+        raise DeploymentError(_failed(process, f"could not be started ({program}: {error.strerror})", "")) from None
+    output = _without(hidden, done.stdout)
     if done.returncode != 0:
-        raise DeploymentError(_failed(process, f"failed with exit code {done.returncode}", done.stdout))
-    lines = [line for line in done.stdout.splitlines() if line.strip()]
+        raise DeploymentError(_failed(process, f"failed with exit code {done.returncode}", output))
+    lines = [line for line in output.splitlines() if line.strip()]
     return lines[-1] if lines else "done"
+
+
+def _without(secrets: Iterable[str], text: str) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _failed(process: ProcessSpec, what: str, output: str) -> str:
