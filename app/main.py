@@ -1,17 +1,15 @@
 """The web process: `gunicorn -c gunicorn_conf.py app.main:app`."""
 
-import importlib.util
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from importlib import import_module
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from app.db.engine import create_engine, create_sessions
 from app.db.probe import DatabaseProbe
-from app.http import health, metrics, problems, unavailable
+from app.http import documents, health, metrics, problems, query, unavailable, uploads
 from app.http.middleware import BodyLimit, Guard, Observe
 from app.http.ratelimit import RateLimiter
 from app.http.state import Services, services_of
@@ -36,13 +34,10 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     unavailable.install(app)
     _add_middleware(app, settings)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    for name in ("uploads", "documents", "query"):
-        if importlib.util.find_spec(f"app.http.{name}"):
-            router = import_module(f"app.http.{name}").router
-            assert isinstance(router, APIRouter)
-            app.include_router(router)
+    for module in (health, metrics):
+        app.include_router(module.router)
+    for module in (uploads, documents, query):
+        app.include_router(module.router, responses=problems.DOCUMENTED)
     return app
 
 

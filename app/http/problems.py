@@ -2,15 +2,53 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from app.http.context import request_id
 
 MEDIA_TYPE = "application/problem+json"
+
+
+class FieldError(BaseModel):
+    """One field that is wrong: where, why, and a stable code."""
+
+    field: str
+    message: str
+    code: str
+
+
+class Problem(BaseModel):
+    """The document of RFC 9457, plus a stable `code`, the `request_id` and, where fields are wrong, `errors`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldError] | None = None
+
+
+def _documented(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+
+
+# FieldError is written out where it is used: a reference would point into this schema, not into the API's document.
+_SCHEMA = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+_SCHEMA["properties"]["errors"] = {"type": "array", "items": _SCHEMA.pop("$defs")["FieldError"]}
+
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    "4XX": _documented("The request cannot be served as it is; `code` says why."),
+    422: _documented("Fields are missing or wrong; `errors` names them."),
+    503: _documented("The database does not answer; `Retry-After` says when to come back."),
+}
+"""What the OpenAPI document says of errors, for every router of /v1."""
 
 
 class ProblemError(Exception):
