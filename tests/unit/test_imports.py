@@ -19,7 +19,7 @@ SDKS = {
     "gcp": {"pulumi_gcp", "pulumi_kubernetes", "googleapiclient"},
     "azure": {"pulumi_azure_native", "pulumi_azure", "azure"},
     "kubernetes": {"pulumi_kubernetes", "kubernetes"},
-    "local": {"psycopg", "psutil", "supervisor"},
+    "local": {"psycopg", "supervisor"},
 }
 ALL_SDKS = set[str]().union(*SDKS.values())
 NEIGHBOURS = {"gcp": {"gcp", "kubernetes"}}
