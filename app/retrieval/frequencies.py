@@ -11,12 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, text, union_all
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.tables import Chunk
 from app.retrieval.lexemes import quoted
-from app.retrieval.matching import matches
+from app.retrieval.scope import ChunkScope, ScopedStatement
 
 COUNT_LIMIT = 1000
 """Chunks looked at to count one lexeme; what occurs more often is told from the sample."""
@@ -27,6 +26,13 @@ _SAMPLED = text(
     " unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS sample(lexeme, fraction)"
     " WHERE s.schemaname = current_schema() AND s.tablename = 'chunks' AND s.attname = 'tsv'"
     " AND sample.lexeme IS NOT NULL"
+)
+
+_COUNTS = ScopedStatement.of(
+    "SELECT term.position, found.total"
+    " FROM unnest(CAST(:queries AS text[])) WITH ORDINALITY AS term(query, position),"
+    " LATERAL (SELECT count(*) AS total FROM (SELECT 1 FROM chunks"
+    "  WHERE {in_scope} AND chunks.tsv @@ CAST(term.query AS tsquery) LIMIT :most) AS limited) AS found"
 )
 
 
@@ -52,34 +58,23 @@ class SampledFractions:
 
 
 async def document_frequencies(
-    session: AsyncSession,
-    lexemes: Sequence[str],
-    condition: ColumnElement[bool],
-    *,
-    chunks: int,
-    sampled: Mapping[str, float],
+    session: AsyncSession, lexemes: Sequence[str], scope: ChunkScope, *, sampled: Mapping[str, float]
 ) -> dict[str, int]:
     """Return for each lexeme in how many of the scope's chunks it occurs, about.
 
     Args:
         session: where to count.
         lexemes: as PostgreSQL's dictionary gives them.
-        condition: which chunks belong to the scope.
-        chunks: how many chunks belong to the scope.
+        scope: which chunks count.
         sampled: the fractions of frequent lexemes.
     """
-    estimates = {lexeme: int(sampled.get(lexeme, 0.0) * chunks) for lexeme in lexemes}
+    estimates = {lexeme: int(sampled.get(lexeme, 0.0) * scope.chunks) for lexeme in lexemes}
     rare = [lexeme for lexeme in lexemes if estimates[lexeme] < COUNT_LIMIT]
     if not rare:
         return estimates
-    counts = [_bounded_count(position, lexeme, condition) for position, lexeme in enumerate(rare)]
-    rows = (await session.execute(counts[0] if len(counts) == 1 else union_all(*counts))).all()
-    for position, counted in rows:
-        lexeme = rare[position]
+    parameters = {**scope.parameters, "queries": [quoted(lexeme) for lexeme in rare], "most": COUNT_LIMIT}
+    rows = await session.execute(_COUNTS.within(scope), parameters)
+    for row in rows.all():
+        lexeme, counted = rare[int(row[0]) - 1], int(row[1])
         estimates[lexeme] = counted if counted < COUNT_LIMIT else max(counted, estimates[lexeme])
     return estimates
-
-
-def _bounded_count(position: int, lexeme: str, condition: ColumnElement[bool]) -> Select[int, int]:
-    found = select(Chunk.id).where(condition, matches(quoted(lexeme))).limit(COUNT_LIMIT).subquery()
-    return select(literal(position), select(func.count()).select_from(found).scalar_subquery())

@@ -12,17 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Float, Text, cast, func, literal, select, text, union_all
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.tables import Chunk, Document
 from app.retrieval.bm25 import Bm25, inverse_frequency
 from app.retrieval.frequencies import SampledFractions, document_frequencies
-from app.retrieval.lexemes import frequency_in, lexemes_in, quoted, tokens_of
-from app.retrieval.matching import matches
+from app.retrieval.lexemes import frequencies_in, lexemes_in, needles, quoted, tokens_of
 from app.retrieval.mmr import diversified
 from app.retrieval.ports import Passage, Retrieval, SearchScope
-from app.retrieval.scope import SEARCHABLE, ChunkScope, chunk_scope
+from app.retrieval.scope import SEARCHABLE, ChunkScope, ScopedStatement, chunk_scope
 from app.retrieval.words import content_words
 
 LOOKUP_BUDGET = 4000
@@ -39,12 +38,23 @@ _LEXEMES = text(
     " unnest(to_tsvector('english', token.word)) AS found"
 )
 
+# One lookup for each lexeme: an OR query reads every vector again to recheck it, which took three times as long.
+_CANDIDATES = ScopedStatement.of(
+    "SELECT chunks.id, chunks.token_count, chunks.tsv::text"
+    " FROM (SELECT hit.id, sum(term.weight) AS total"
+    "  FROM unnest(CAST(:queries AS text[]), CAST(:weights AS float8[])) AS term(query, weight),"
+    "  LATERAL (SELECT chunks.id FROM chunks"
+    "   WHERE {in_scope} AND chunks.tsv @@ CAST(term.query AS tsquery) LIMIT :budget) AS hit"
+    "  GROUP BY hit.id ORDER BY total DESC, hit.id LIMIT :most) AS best"
+    " JOIN chunks ON chunks.id = best.id JOIN documents ON documents.id = chunks.document_id"
+    " WHERE documents.status = ANY(CAST(:searchable AS text[]))"
+    " ORDER BY best.total DESC, chunks.id"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
     chunk_id: UUID
-    document_id: UUID
-    filename: str
     tokens: int
     vector: str
 
@@ -81,7 +91,7 @@ class KeywordRetriever:
             return {}, {}
         sampled = await self._sampled.of(session)
         kept = sorted(distinct, key=lambda lexeme: (sampled.get(lexeme, 0.0), -len(lexeme)))[:MAX_LEXEMES]
-        frequencies = await document_frequencies(session, kept, scope.condition, chunks=scope.chunks, sampled=sampled)
+        frequencies = await document_frequencies(session, kept, scope, sampled=sampled)
         # The sum over documents lags behind while a document is being indexed.
         chunks = max(scope.chunks, 1, *frequencies.values())
         return {lexeme: inverse_frequency(chunks, frequencies[lexeme]) for lexeme in kept}, frequencies
@@ -112,32 +122,19 @@ def lexemes_within_budget(frequencies: Mapping[str, int]) -> list[str]:
 
 
 async def _candidates(session: AsyncSession, scope: ChunkScope, weights: Mapping[str, float]) -> list[_Candidate]:
-    """The chunks whose looked-up lexemes weigh most. One branch for each lexeme: an OR query would read every
-    vector again to recheck it, which took three times as long.
-    """
+    """The chunks whose looked-up lexemes weigh most."""
     if not weights:
         return []
-    branches = [
-        select(Chunk.id.label("id"), literal(weight, Float()).label("weight"))
-        .where(scope.condition, matches(quoted(lexeme)))
-        .limit(LOOKUP_BUDGET)
-        .subquery()
-        for lexeme, weight in weights.items()
-    ]
-    hits = union_all(*(select(branch.c.id, branch.c.weight) for branch in branches)).subquery()
-    total = func.sum(hits.c.weight).label("total")
-    best = select(hits.c.id, total).group_by(hits.c.id).order_by(total.desc(), hits.c.id).limit(CANDIDATES).subquery()
-    rows = await session.execute(
-        select(Chunk.id, Chunk.document_id, Document.filename, Chunk.token_count, cast(Chunk.tsv, Text))
-        .join(best, best.c.id == Chunk.id)
-        .join(Document, Document.id == Chunk.document_id)
-        .where(Document.status.in_(SEARCHABLE))
-        .order_by(best.c.total.desc(), Chunk.id)
-    )
-    return [
-        _Candidate(chunk_id=chunk, document_id=document, filename=filename, tokens=tokens, vector=vector)
-        for chunk, document, filename, tokens, vector in rows.all()
-    ]
+    parameters = {
+        **scope.parameters,
+        "queries": [quoted(lexeme) for lexeme in weights],
+        "weights": list(weights.values()),
+        "budget": LOOKUP_BUDGET,
+        "most": CANDIDATES,
+        "searchable": list(SEARCHABLE),
+    }
+    rows = await session.execute(_CANDIDATES.within(scope), parameters)
+    return [_Candidate(chunk_id=chunk, tokens=tokens, vector=vector) for chunk, tokens, vector in rows.all()]
 
 
 def _rank(
@@ -146,10 +143,8 @@ def _rank(
     if not candidates:
         return []
     ranking = Bm25(weights=weights, average_length=sum(each.tokens for each in candidates) / len(candidates))
-    scored = [
-        (each, ranking.score({lexeme: frequency_in(each.vector, lexeme) for lexeme in weights}, each.tokens))
-        for each in candidates
-    ]
+    wanted = needles(weights)
+    scored = [(each, ranking.score(frequencies_in(each.vector, wanted), each.tokens)) for each in candidates]
     scored.sort(key=lambda entry: entry[1], reverse=True)
     pool = scored[: max(3 * top_k, 30)]
     terms = [lexemes_in(each.vector) for each, _ in pool]
@@ -162,30 +157,25 @@ async def _passages(
 ) -> list[Passage]:
     if not chosen:
         return []
-    ids = [each.chunk_id for each, _ in chosen]
     rows = await session.execute(
-        select(Chunk.id, Chunk.ordinal, Chunk.page, Chunk.page_end, Chunk.start_offset, Chunk.text).where(
-            Chunk.tenant_id == tenant_id, Chunk.id.in_(ids)
-        )
+        select(Chunk, Document.filename)
+        .join(Document, Document.id == Chunk.document_id)
+        .where(Chunk.tenant_id == tenant_id, Chunk.id.in_([each.chunk_id for each, _ in chosen]))
     )
-    texts = {row[0]: row for row in rows.all()}
-    passages: list[Passage] = []
-    for each, score in chosen:
-        row = texts.get(each.chunk_id)
-        if row is None:  # deleted since it was ranked
-            continue
-        _, ordinal, page, page_end, start_offset, content = row
-        passages.append(
-            Passage(
-                chunk_id=each.chunk_id,
-                document_id=each.document_id,
-                filename=each.filename,
-                ordinal=ordinal,
-                page=page,
-                page_end=page_end,
-                start_offset=start_offset,
-                text=content,
-                score=score,
-            )
-        )
-    return passages
+    found = {chunk.id: (chunk, filename) for chunk, filename in rows.all()}
+    # A chunk that was deleted since it was ranked is left out.
+    return [_passage(*found[each.chunk_id], score) for each, score in chosen if each.chunk_id in found]
+
+
+def _passage(chunk: Chunk, filename: str, score: float) -> Passage:
+    return Passage(
+        chunk_id=chunk.id,
+        document_id=chunk.document_id,
+        filename=filename,
+        ordinal=chunk.ordinal,
+        page=chunk.page,
+        page_end=chunk.page_end,
+        start_offset=chunk.start_offset,
+        text=chunk.text,
+        score=score,
+    )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
 from functools import lru_cache
 
 _GRAM_LENGTHS = (3, 4)
@@ -40,20 +38,25 @@ def content_words(text: str) -> list[str]:
     return [word for word in _WORD.findall(normalized(text)) if word not in STOP_WORDS]
 
 
-def grams(words: Iterable[str]) -> Counter[str]:
-    """How often each character n-gram occurs in the words, each padded by one space on either side."""
-    counts: Counter[str] = Counter()
-    for word in words:
-        padded = f" {word} "
-        for length in _GRAM_LENGTHS:
-            counts.update(padded[at : at + length] for at in range(len(padded) - length + 1))
-    return counts
+def grams(word: str) -> list[str]:
+    """The character n-grams of a word that is padded by one space on either side."""
+    padded = f" {word} "
+    return [padded[at : at + length] for length in _GRAM_LENGTHS for at in range(len(padded) - length + 1)]
+
+
+def gram_count(word: str) -> int:
+    """How many n-grams a word has; equals `len(grams(word))` without making them."""
+    return sum(max(0, len(word) + 3 - length) for length in _GRAM_LENGTHS)
+
+
+def beginning(word: str) -> str:
+    """The part in which two forms of a word must agree; those that differ in it are seldom forms of one another."""
+    return word[:2]
 
 
 def same_word(left: str, right: str) -> bool:
     """Whether two words are forms of one another by their letters ("inspects", "inspected"; "seal", "sealing")."""
-    # Words that begin differently are seldom forms of one another, and most pairs end here.
-    if left[:2] != right[:2]:
+    if beginning(left) != beginning(right):
         return False
     shapes = _shape(left), _shape(right)
     return 2 * len(shapes[0] & shapes[1]) >= _LIKE_ENOUGH * (len(shapes[0]) + len(shapes[1]))

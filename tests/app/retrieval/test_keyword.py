@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.tables import Chunk
 from app.retrieval import frequencies, keyword
 from app.retrieval.keyword import KeywordRetriever
-from app.retrieval.lexemes import frequency_in, lexemes_in, quoted
+from app.retrieval.lexemes import frequencies_in, lexemes_in, needles, quoted
 from app.retrieval.ports import Passage, SearchScope
+from app.retrieval.scope import ChunkScope
 from tests.app.retrieval.library import Library
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
@@ -141,12 +141,12 @@ async def test_a_frequent_word_is_told_from_the_sample_and_a_rare_one_counted(
     library.add("a.txt", [f"Harbor log {number}." + (" A sextant." if number < 3 else "") for number in range(40)])
     await session.execute(text("ANALYZE chunks"))
     monkeypatch.setattr(frequencies, "COUNT_LIMIT", 5)
-    own = Chunk.tenant_id == library.tenant_id
+    own = ChunkScope(tenant_id=library.tenant_id, documents=None, chunks=40)
     counted = await frequencies.document_frequencies(
-        session, ["harbor", "sextant", "absent"], own, chunks=40, sampled={"harbor": 0.9}
+        session, ["harbor", "sextant", "absent"], own, sampled={"harbor": 0.9}
     )
     assert counted == {"harbor": 36, "sextant": 3, "absent": 0}
-    unsampled = await frequencies.document_frequencies(session, ["harbor"], own, chunks=40, sampled={})
+    unsampled = await frequencies.document_frequencies(session, ["harbor"], own, sampled={})
     assert unsampled == {"harbor": 5}, "without a sample the count stops at the limit"
 
 
@@ -178,7 +178,7 @@ def test_any_lexeme_survives_the_way_to_postgresql_and_back(service_database: st
     printed, found = row
     assert found is True
     assert printed == quoted(lexeme)
-    assert len(lexemes_in(printed)) == 1
+    assert frequencies_in(f"{printed}:1", needles([lexeme])) == {lexeme: 1}
 
 
 def test_frequencies_read_from_a_vector_are_those_that_postgresql_counts(service_database: str) -> None:
@@ -190,6 +190,5 @@ def test_frequencies_read_from_a_vector_are_those_that_postgresql_counts(service
         ).fetchall()
     assert printed is not None
     assert counts
-    assert {lexeme: frequency_in(printed[0], lexeme) for lexeme, _ in counts} == dict(counts)
-    assert frequency_in(printed[0], "absent") == 0
+    assert frequencies_in(printed[0], needles([*(lexeme for lexeme, _ in counts), "absent"])) == dict(counts)
     assert len(lexemes_in(printed[0])) == len(counts)

@@ -5,7 +5,7 @@ import pytest
 from app.retrieval.bm25 import Bm25, inverse_frequency
 from app.retrieval.keyword import LOOKUP_BUDGET, lexemes_within_budget
 from app.retrieval.mmr import diversified, likeness
-from app.retrieval.words import content_words, same_word
+from app.retrieval.words import content_words, gram_count, grams, same_word
 
 pytestmark = pytest.mark.unit
 
@@ -77,3 +77,8 @@ def test_words_that_only_begin_alike_are_different_words(left: str, right: str) 
 
 def test_a_question_of_stop_words_has_no_content() -> None:
     assert content_words("What is it, and how often?") == []
+
+
+@pytest.mark.parametrize("word", ["a", "ab", "ferry", "twenty-four"])
+def test_the_number_of_ngrams_is_known_without_making_them(word: str) -> None:
+    assert gram_count(word) == len(grams(word))
