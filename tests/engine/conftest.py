@@ -1,0 +1,34 @@
+"""Fixtures around the real engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.engine.harness import Engine, MakeEngine
+from tools.pulumi_cli.obtain import bin_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def pulumi() -> Path:
+    """The folder of the real command line, from PATH or the user's cache."""
+    return bin_folder()
+
+
+@pytest.fixture
+def inline_engine(pulumi: Path, tmp_path: Path) -> MakeEngine:
+    """Return a function that makes an engine around a program given as text."""
+
+    def make(source: str, config: Mapping[str, object] | None = None, options: str = "") -> Engine:
+        program = tmp_path / "program"
+        program.mkdir()
+        (program / "Pulumi.yaml").write_text(f"name: inline\nruntime: {{name: python, options: {{{options}}}}}\n")
+        (program / "__main__.py").write_text(source)
+        return Engine.create(folder=tmp_path / "engine", program=program, pulumi=pulumi, config=config)
+
+    return make
