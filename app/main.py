@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -15,7 +16,7 @@ from app.http.ratelimit import RateLimiter
 from app.http.state import Services, services_of
 from app.observability.logs import configure_logging
 from app.observability.metrics import Metrics, QueueWatch
-from app.settings import Settings, load_settings
+from app.settings import Settings, SettingsError, load_settings
 from app.tenancy.keys import KeyDirectory
 
 
@@ -78,12 +79,28 @@ def _services(settings: Settings) -> Services:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     own = services_of(app.state)
     if own.settings.upload_dir is not None:
-        # Where Starlette keeps the parts of an upload that are too large for memory.
-        tempfile.tempdir = str(own.settings.upload_dir)
+        _spool_in(own.settings.upload_dir)
     try:
         yield
     finally:
         await own.engine.dispose()
+
+
+def _spool_in(folder: Path) -> None:
+    """Keep the parts of an upload that are too large for memory in this folder.
+
+    Raises:
+        SettingsError: nothing can be written there, so every larger upload would fail.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            tempfile.tempdir = str(folder)
+    except OSError as error:
+        raise SettingsError(
+            f"UPLOAD_DIR ({folder}) cannot be written to ({error.strerror}), so every larger upload would fail; "
+            "name a writable folder, or leave it unset"
+        ) from None
 
 
 def __getattr__(name: str) -> FastAPI:

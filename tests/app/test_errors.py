@@ -1,18 +1,25 @@
 """Errors are problem documents: they say what is wrong and repeat nothing."""
 
+import asyncio
 import logging
 import socket
+import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
+from sqlalchemy import text
 
 from app.http.context import client_address, new_request_id
+from app.http.dependencies import SessionDep
 from app.http.middleware import JSON_BODY_BYTES
 from app.main import create_app
+from app.settings import SettingsError
 from tests.app.service import make_settings, serving
 
 pytestmark = pytest.mark.api
@@ -39,6 +46,31 @@ async def form(request: Request) -> int:
 @router.post("/raw")
 async def raw(request: Request) -> int:
     return len(await request.body())
+
+
+@router.post("/spooled")
+async def spooled(request: Request) -> list[str]:
+    """Where the parts of this upload lie while they are read."""
+    async with request.form():
+        return nameless_files()
+
+
+def nameless_files() -> list[str]:
+    """Files that this process has open and that no folder lists, as temporary ones."""
+    links = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return [link for link in links if link.startswith("/") and "(deleted)" in link]
+
+
+@router.get("/hold")
+async def hold(opened: SessionDep) -> str:
+    await opened.execute(text("SELECT pg_sleep(1.5)"))
+    return "held"
+
+
+@router.get("/wrong-sql")
+async def wrong_sql(opened: SessionDep) -> str:
+    await opened.execute(text("SELECT private_column FROM private_table"))
+    return "never"
 
 
 @router.get("/broken")
@@ -142,6 +174,52 @@ def test_an_endless_body_does_not_hold_the_server(client: httpx.Client) -> None:
     assert received.startswith(b"HTTP/1.1 413")
     assert b"request_too_large" in received
     assert client.get("/livez").status_code == 200
+
+
+def test_an_upload_is_spooled_in_the_folder_of_upload_dir(
+    migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    folder = tmp_path / "not" / "yet" / "there"
+    app = create_app(make_settings(migrated_url, upload_dir=folder))
+    app.include_router(router)
+    with serving(app) as client:
+        headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+        lying = client.post("/spooled", content=multipart(40), headers=headers).json()
+    assert any(path.startswith(f"{folder}/") for path in lying)
+    assert list(folder.iterdir()) == []
+
+
+def test_an_upload_dir_that_cannot_be_written_stops_the_start_with_its_name(migrated_url: str, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    app = create_app(make_settings(migrated_url, upload_dir=blocked / "folder"))
+
+    async def start() -> None:
+        async with app.router.lifespan_context(app):
+            pass
+
+    with pytest.raises(SettingsError, match=r"UPLOAD_DIR .* cannot be written to"):
+        asyncio.run(start())
+
+
+def test_a_pool_without_a_free_connection_answers_503_and_recovers(migrated_url: str) -> None:
+    app = create_app(make_settings(migrated_url, db_pool_size=1, db_max_overflow=0, db_pool_timeout_seconds=0.1))
+    app.include_router(router)
+    with serving(app) as client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(client.get, ["/hold"] * 4))
+        assert sorted(answer.status_code for answer in answers) == [200, 503, 503, 503]
+        busy = next(answer for answer in answers if answer.status_code == 503)
+        assert_problem(busy, 503, "database_unavailable")
+        assert int(busy.headers["retry-after"]) >= 1
+        assert client.get("/hold").status_code == 200
+
+
+def test_a_wrong_statement_is_our_mistake_and_its_text_stays_here(client: httpx.Client) -> None:
+    answer = client.get("/wrong-sql")
+    assert_problem(answer, 500, "internal_error")
+    assert "private" not in answer.text
+    assert client.get("/readyz").status_code == 200
 
 
 def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None:

@@ -136,6 +136,23 @@ def test_the_rate_of_each_class_can_be_changed(monkeypatch: pytest.MonkeyPatch) 
     assert settings.rate("upload") == "10/hour"
 
 
+def test_debug_wins_over_the_log_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "warning")
+    assert load_settings().effective_log_level == "WARNING"
+    monkeypatch.setenv("DEBUG", "true")
+    assert load_settings().effective_log_level == "DEBUG"
+
+
+def test_every_variable_is_used_by_the_service() -> None:
+    root = Path(__file__).resolve().parents[2]
+    sources = [*(root / "app").rglob("*.py"), root / "gunicorn_conf.py"]
+    code = "\n".join(path.read_text() for path in sources if path.name != "settings.py")
+    code += (root / "app/settings.py").read_text().split("def sqlalchemy_url")[1]
+    unused = {name for name in Settings.model_fields if not re.search(rf"\.{name}\b", code)}
+    # Refused unless they name the only thing there is, which is their effect today.
+    assert unused <= {"llm_provider", "embedding_provider", "retrieval_method", "rate_limit_storage_url"}
+
+
 def test_workers_follow_the_container_quota_of_cgroup_v2(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     assert usable_cpus(tmp_path) == 1
