@@ -68,14 +68,19 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> int:
-    """0 after a signal to stop, 1 when the settings are not usable."""
+    """0 after a signal to stop, 1 when the settings are not usable or something unforeseen happened."""
     try:
         settings = load_settings()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     configure_logging(settings.effective_log_level)
-    asyncio.run(run(settings))
+    try:
+        asyncio.run(run(settings))
+    except Exception:
+        # Through the log, which knows no secrets, and not as the interpreter's traceback.
+        _log.exception("the worker cannot go on")
+        return 1
     return 0
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 from app.documents import catalog
 from app.documents.intake import Incoming, IntakeRules, look_at
@@ -92,6 +93,9 @@ async def _form(request: Request, settings: Settings) -> FormData:
         if str(error.detail).startswith("Too many files"):
             raise _wrong_count(settings) from error
         raise
+    except ClientDisconnect:
+        # Nobody reads this answer; it keeps a client that went away out of the log of our own errors.
+        raise ProblemError(400, "upload_interrupted", "The upload ended before its last byte; send it again.") from None
 
 
 def _check_count(count: int, settings: Settings) -> None:

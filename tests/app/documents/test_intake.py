@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.documents.intake import IntakeRules, display_name, look_at
+from app.documents.intake import PIECE_BYTES, IntakeRules, display_name, look_at
 from app.ingestion.problems import ProblemCode
 
 pytestmark = pytest.mark.unit
@@ -47,6 +47,24 @@ def test_no_name_reaches_out_of_a_folder_or_breaks_a_line(sent: str) -> None:
     assert 0 < len(name) <= 200
     assert not set(name) & set("/\\\r\n\x00")
     assert name.strip(". ")
+
+
+class Watched(io.BytesIO):
+    """Remembers the most that was asked of it at once."""
+
+    most = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        self.most = max(self.most, len(content))
+        return content
+
+
+def test_a_file_is_never_held_whole() -> None:
+    stream = Watched(b"x" * 5 * PIECE_BYTES)
+    found = look_at(stream, "a.txt", IntakeRules(extensions=frozenset({"txt"}), max_file_bytes=8 * PIECE_BYTES))
+    assert found.problem is None
+    assert stream.most <= PIECE_BYTES
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.app.documents.conftest import Serve, Sql
 from tests.app.documents.uploading import upload, upload_one
+from tests.app.service import eventually
 from tests.fixtures import bad_files
 from tests.fixtures.documents import docx, pdf
 
@@ -178,6 +180,25 @@ def test_deleting_a_batch_leaves_nothing_of_it(client: httpx.Client, run_sql: Sq
         assert run_sql(f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
     assert client.get(f"/v1/documents/uploads/{batch}").status_code == 404
     assert client.delete(f"/v1/documents/uploads/{batch}").status_code == 404
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind(
+    client: httpx.Client, run_sql: Sql, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = client.base_url.port
+    assert port is not None
+    head = (
+        "POST /v1/documents/upload HTTP/1.1\r\nHost: service\r\n"
+        f"Authorization: {client.headers['Authorization']}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000000\r\n\r\n"
+        '--x\r\nContent-Disposition: form-data; name="files[]"; filename="a.txt"\r\n\r\nfirst words'
+    )
+    caplog.set_level("INFO", "app.access")
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(head.encode())
+    eventually(lambda: "/v1/documents/upload" in caplog.text or caplog.records, "a logged request")
+    assert run_sql("SELECT count(*) FROM upload_batches") == [(0,)]
+    assert "unhandled" not in caplog.text
 
 
 def test_without_a_key_nothing_is_taken(client: httpx.Client, run_sql: Sql) -> None:

@@ -24,6 +24,7 @@ from app.ingestion.parser import ParseRules, parsed
 from app.ingestion.problems import FileProblem, ProblemCode
 from app.ingestion.sniffing import FileKind
 from app.ingestion.tokens import token_counter
+from tests.app.service import eventually
 from tests.fixtures import bad_files
 from tests.fixtures.documents import docx, long_pdf
 
@@ -158,11 +159,16 @@ def test_a_killed_worker_takes_its_parser_along() -> None:
     worker = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
     try:
         child = asyncio.run(the_child(worker.pid))
+        # Bounded, so that it is past its beginning, and stopped, so that it cannot end by itself.
+        eventually(lambda: child.rlimit(psutil.RLIMIT_NOFILE)[0] == 64, "a bounded parser")
+        child.suspend()
     finally:
         worker.kill()
         worker.wait()
-    gone, alive = psutil.wait_procs([child], timeout=10)
-    assert (len(gone), alive) == (1, [])
+    _, alive = psutil.wait_procs([child], timeout=10)
+    for orphan in alive:
+        orphan.kill()
+    assert alive == []
 
 
 def test_the_parser_sees_no_secret_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
