@@ -98,31 +98,34 @@ class _Scorer:
                 self._vector[gram] += weight  # pyright: ignore[reportArgumentType]
         self._norm = math.sqrt(sum(value * value for value in self._vector.values()))
         self._same: dict[str, frozenset[str]] = {}
+        self._seen: set[str] = set()
 
     def score(self, sentence: _Sentence) -> float:
         """The sentence's score, 0 to 1."""
         if self._total == 0.0 or len(sentence.words) < _FEWEST_WORDS:
             return 0.0
-        covered = frozenset[str]().union(*(self._same_as(word) for word in sentence.context))
+        covered = self._covered(sentence.context)
         if not covered:
             return 0.0
         found = sum(self._weights[word] for word in covered) / self._total
         return math.sqrt(min(1.0, self._cosine(sentence.words)) * found)
+
+    def _covered(self, context: frozenset[str]) -> frozenset[str]:
+        """The words of the question of which some word of the context is a form."""
+        for word in context - self._seen:
+            alike = self._by_beginning.get(beginning(word), ())
+            same = frozenset(other for other in alike if same_word(word, other))
+            if same:
+                self._same[word] = same
+        self._seen |= context
+        return frozenset[str]().union(*(self._same[word] for word in context & self._same.keys()))
 
     def _cosine(self, words: Sequence[str]) -> float:
         # Counting the question's n-grams in the sentence takes a tenth of the time of listing the sentence's own. The
         # vector's length then counts each of them as different, which is nearly so within one sentence.
         spaced = f" {' '.join(words)} "
         shared = sum(weight * spaced.count(gram) for gram, weight in self._vector.items())
-        return shared / (math.sqrt(sum(gram_count(word) for word in words)) * self._norm)
-
-    def _same_as(self, word: str) -> frozenset[str]:
-        """The words of the question of which this word is a form."""
-        known = self._same.get(word)
-        if known is None:
-            alike = self._by_beginning.get(beginning(word), ())
-            known = self._same[word] = frozenset(other for other in alike if same_word(word, other))
-        return known
+        return shared / (math.sqrt(gram_count(words)) * self._norm)
 
 
 def _sentences(passage: Passage) -> list[_Sentence]:
