@@ -54,8 +54,11 @@ def main(state: Path, name: str) -> None:
     for key, file in cast(dict[str, str], slot["secrets"]).items():
         environment[key] = Path(file).read_text()
     scale = state / "slots" / "web.scale"
-    if name.startswith("web-") and scale.exists():
-        environment["API_WORKERS"] = scale.read_text()
+    if name.startswith("web-"):
+        # A folder of ours: one that gunicorn makes for itself would stay behind after `kill -9`.
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(state / "slots" / f"{name}.metrics")
+        if scale.exists():
+            environment["API_WORKERS"] = scale.read_text()
     environment["PATH"] = f"{slot['programs']}{os.pathsep}{environment.get('PATH', os.defpath)}"
 
     command = cast(list[str], slot["command"])
