@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from limits import parse as parse_rate
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -22,10 +21,18 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
 from app import __version__
 from app.cpus import usable_cpus
+from app.settings_rules import (
+    KNOWN_EXTENSIONS,
+    check_database_url,
+    check_rate,
+    explain,
+    only,
+    refuse_unresolved_reference,
+    split,
+)
 
 MEBIBYTE = 1024 * 1024
 API_KEY_PATTERN = re.compile(r"rag_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{43}")
@@ -34,10 +41,6 @@ RateClass = Literal["upload", "query", "read", "delete", "health", "metrics"]
 
 LINGER_SECONDS = 1.0
 """How long, after accepting has ended, connections that were just accepted may take to bring their request."""
-
-_KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
-_PLACEHOLDERS = frozenset({"changeme", "change-me", "changethis", "placeholder", "example", "todo", "xxx", "secret"})
-_KNOWN_EXTENSIONS = frozenset({"pdf", "docx", "txt", "md"})
 
 
 class SettingsError(ValueError):
@@ -52,34 +55,8 @@ class EnvironmentName:
     secret: bool
 
 
-def _split(value: object) -> object:
-    """Read `a, b` as two values; environment variables have no lists."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _only(existing: str, value: str) -> str:
-    if value != existing:
-        raise ValueError(
-            "names something that is not available yet, so it would change a label and nothing else; "
-            f"leave it unset, or set it to {existing}"
-        )
-    return value
-
-
-def _rate(value: str) -> str:
-    try:
-        parse_rate(value)
-    except ValueError:
-        raise ValueError(
-            "is not a rate, so requests could not be counted; write for example 20/minute or 10/hour"
-        ) from None
-    return value
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Rate = Annotated[str, AfterValidator(_rate)]
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
+Rate = Annotated[str, AfterValidator(check_rate)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -162,27 +139,13 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_unresolved_reference(cls, value: object) -> object:
-        if isinstance(value, str) and _KEY_VAULT_REFERENCE in value:
-            raise ValueError(
-                "is an unresolved Key Vault reference, so the service would use the reference as the secret; "
-                "set key_vault_reference_identity and let that identity read the secret"
-            )
+        refuse_unresolved_reference(value)
         return value
 
     @field_validator("database_url")
     @classmethod
     def _a_postgresql_url(cls, value: SecretStr) -> SecretStr:
-        try:
-            url = make_url(value.get_secret_value())
-        except (ArgumentError, ValueError):
-            url = None
-        if url is None or url.get_backend_name() not in ("postgresql", "postgres"):
-            raise ValueError(
-                "is not a PostgreSQL URL, so no request could be served; "
-                "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE with the password percent-encoded"
-            )
-        if (url.password or "").lower() in _PLACEHOLDERS:
-            raise ValueError("has a placeholder as its password, which anybody could guess; generate one")
+        check_database_url(value.get_secret_value())
         return value
 
     @field_validator("bootstrap_api_key")
@@ -203,12 +166,12 @@ class Settings(BaseSettings):
     @field_validator("llm_provider", "embedding_provider")
     @classmethod
     def _only_the_local_provider(cls, value: str) -> str:
-        return _only("local", value)
+        return only("local", value)
 
     @field_validator("retrieval_method")
     @classmethod
     def _only_keyword_retrieval(cls, value: str) -> str:
-        return _only("keyword", value)
+        return only("keyword", value)
 
     @field_validator("rate_limit_storage_url")
     @classmethod
@@ -224,7 +187,7 @@ class Settings(BaseSettings):
     @classmethod
     def _known_extensions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         extensions = tuple(extension.lower().lstrip(".") for extension in value)
-        if not extensions or not _KNOWN_EXTENSIONS.issuperset(extensions):
+        if not extensions or not KNOWN_EXTENSIONS.issuperset(extensions):
             raise ValueError("may name pdf, docx, txt and md; there is no parser for another type")
         return extensions
 
@@ -300,16 +263,4 @@ def load_settings() -> Settings:
     try:
         return Settings.model_validate({})
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
-
-
-def _explain(error: ValidationError) -> str:
-    lines = ["The environment of this service is not usable:"]
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        key = "_".join(str(part) for part in problem["loc"]).upper()
-        if problem["type"] == "missing":
-            text = "is not set, and the service cannot run without it; set it"
-        else:
-            text = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"- {key} {text}" if key else f"- {text}")
-    return "\n".join(lines)
+        raise SettingsError(explain(error)) from None
