@@ -11,6 +11,9 @@ from typing import ParamSpec, TypeVar
 
 from components.contracts import DeploymentError
 
+ALL_FRAMES = 1000
+"""Python's own limit."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -24,6 +27,8 @@ def plain_errors(method: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        # The limit is the whole process's, which serves many resources: a defect in a later one keeps its frames.
+        sys.tracebacklimit = ALL_FRAMES
         try:
             return method(*args, **kwargs)
         except DeploymentError:
