@@ -76,14 +76,16 @@ def join_pages(pages: Sequence[str]) -> tuple[str, list[int]]:
 
 def chunks_of(text: str, page_starts: Sequence[int], rules: ChunkRules, counter: TokenCounter) -> Iterator[Chunk]:
     """The chunks of ``text`` in order, numbered from 0. White space at a chunk's ends belongs to no chunk."""
-    ordinal = 0
+    ordinal = covered = 0
     for start, end in _pack(_units(text, rules, counter), rules):
         piece = text[start:end]
         stripped = piece.strip()
-        if not stripped:
-            continue
         first = start + len(piece) - len(piece.lstrip())
         last = first + len(stripped)
+        if last <= covered or not stripped:
+            # Nothing but white space follows what the chunk before holds already.
+            continue
+        covered = last
         yield Chunk(
             ordinal=ordinal,
             page=bisect_right(page_starts, first),

@@ -76,6 +76,12 @@ def test_text_without_sentence_ends_still_splits() -> None:
     assert max(chunk.tokens for chunk in chunks) <= RULES.size
 
 
+def test_white_space_at_the_end_makes_no_chunk_that_repeats_the_last() -> None:
+    # The line break alone overflows the first chunk, so a second one would hold the overlap and nothing else.
+    _, chunks = cut([",b..-bab.aa.a-a,\n"], ChunkRules(size=16, overlap=7, minimum=0))
+    assert [chunk.text for chunk in chunks] == [",b..-bab.aa.a-a,"]
+
+
 def test_text_without_any_space_still_splits() -> None:
     _, chunks = cut(["x" * 10_000])
     assert sum(chunk.end - chunk.start for chunk in chunks) >= 10_000
