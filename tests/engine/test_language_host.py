@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.engine.harness import MakeEngine
 
 pytestmark = pytest.mark.engine
@@ -33,6 +35,55 @@ class Count(Resource):
 count = Count("count", pulumi.Config().require_int("start"))
 pulumi.export("next", count.next)
 """
+
+
+# What `pulumi_policy` does, without that package: a plugin that serves the engine's analyzer protocol.
+POLICY_PACK = """
+import sys
+import time
+from concurrent import futures
+import grpc
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
+
+class Pack(analyzer_pb2_grpc.AnalyzerServicer):
+    def GetPluginInfo(self, request, context):
+        return plugin_pb2.PluginInfo(version="1.0.0")
+    def GetAnalyzerInfo(self, request, context):
+        return analyzer_pb2.AnalyzerInfo(name="house-rules", version="1.0.0")
+    def Configure(self, request, context):
+        from google.protobuf.empty_pb2 import Empty
+        return Empty()
+    def Analyze(self, request, context):
+        if request.name != "count" or request.properties["start"] < 100:
+            return analyzer_pb2.AnalyzeResponse()
+        return analyzer_pb2.AnalyzeResponse(diagnostics=[analyzer_pb2.AnalyzeDiagnostic(
+            policyName="small", policyPackName="house-rules", policyPackVersion="1.0.0", description="keep it small",
+            message="a counter starts below one hundred", enforcementLevel=analyzer_pb2.MANDATORY, urn=request.urn)])
+    def AnalyzeStack(self, request, context):
+        return analyzer_pb2.AnalyzeResponse()
+    def Remediate(self, request, context):
+        return analyzer_pb2.RemediateResponse()
+
+server = grpc.server(futures.ThreadPoolExecutor(4))
+analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Pack(), server)
+print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+server.start()
+server.wait_for_termination()
+"""
+
+
+def test_a_policy_pack_stops_what_it_forbids_and_lets_the_rest_through(
+    inline_engine: MakeEngine, tmp_path: Path
+) -> None:
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    (pack / "PulumiPolicy.yaml").write_text("runtime: python\n")
+    (pack / "__main__.py").write_text(POLICY_PACK)
+    engine = inline_engine(DYNAMIC, {"inline:start": 100})
+    forbidden = engine.preview("--policy-pack", str(pack)).require_failure()
+    assert "a counter starts below one hundred" in forbidden.output
+    engine.config["inline:start"] = 99
+    assert engine.preview("--policy-pack", str(pack)).require().changed("create") == ["count"]
 
 
 def test_a_dynamic_provider_creates_updates_and_deletes(inline_engine: MakeEngine) -> None:
