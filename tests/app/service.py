@@ -128,6 +128,8 @@ def gunicorn(
 ) -> Generator[Gunicorn]:
     """Start gunicorn; afterwards it is gone, whatever the test did."""
     log = folder / f"{name}.log"
+    # Killed at the end of a test, it could not remove its counters from where they usually lie.
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(folder / f"{name}-metrics"), **env}
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn_conf.py", target]
     command += [] if fd is None else ["--bind", f"fd://{fd}"]
     with log.open("w") as output:
