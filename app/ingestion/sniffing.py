@@ -60,6 +60,13 @@ MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 _BOMB_RATIO = 100
 _BOMB_FROM_BYTES = 16 * 1024 * 1024
 _MAX_MEMBERS = 10_000
+# The directory itself is read into memory, hundreds of bytes for each of its entries of 46 or more.
+_MAX_DIRECTORY_BYTES = 1024 * 1024
+_END_RECORD = b"PK\x05\x06"
+_END_RECORD_BYTES = 22
+_END_LOCATOR_64 = b"PK\x06\x07"
+_END_LOCATOR_64_BYTES = 20
+_LONGEST_COMMENT = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +144,7 @@ def open_archive(stream: BinaryIO) -> zipfile.ZipFile:
 
     Raises FileProblem: truncated, encrypted or zip_bomb.
     """
+    _check_directory(stream)
     stream.seek(0)
     try:
         archive = zipfile.ZipFile(stream)
@@ -157,6 +165,25 @@ def open_archive(stream: BinaryIO) -> zipfile.ZipFile:
             f"this service unpacks; save it anew without embedded files.",
         )
     return archive
+
+
+def _check_directory(stream: BinaryIO) -> None:
+    """Refuses an archive whose directory would fill this process's memory before anybody could count its entries."""
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - _LONGEST_COMMENT - _END_RECORD_BYTES - _END_LOCATOR_64_BYTES))
+    tail = stream.read()
+    # Where the library looks: at the very end first, and behind a comment only otherwise.
+    at_end = len(tail) - _END_RECORD_BYTES
+    position = at_end if tail[at_end : at_end + 4] == _END_RECORD else tail.rfind(_END_RECORD)
+    if position < 0 or len(tail) < position + _END_RECORD_BYTES:
+        return  # No archive, as the library will say.
+    (directory_bytes,) = struct.unpack_from("<L", tail, position + 12)
+    large_format = tail[max(0, position - _END_LOCATOR_64_BYTES) : position].startswith(_END_LOCATOR_64)
+    if large_format or directory_bytes > _MAX_DIRECTORY_BYTES:
+        raise FileProblem(
+            ProblemCode.ZIP_BOMB,
+            "The document's archive lists more parts than a document has; save it anew without embedded files.",
+        )
 
 
 def _check_text(head: bytes, extension: str) -> None:

@@ -51,6 +51,9 @@ def test_a_file_is_what_its_name_and_its_content_both_say(name: str, content: by
         ("a.pdf", bad_files.truncated_pdf(), ProblemCode.TRUNCATED),
         ("a.docx", bad_files.truncated_docx(), ProblemCode.TRUNCATED),
         ("a.docx", bad_files.zip_bomb_docx(), ProblemCode.ZIP_BOMB),
+        ("a.docx", bad_files.docx_with_endless_directory(), ProblemCode.ZIP_BOMB),
+        ("a.docx", bad_files.docx_with_endless_directory() + b"a comment", ProblemCode.ZIP_BOMB),
+        ("a.docx", bad_files.docx_in_large_format(), ProblemCode.ZIP_BOMB),
     ],
 )
 def test_what_cannot_be_indexed_is_refused_with_its_code(name: str, content: bytes, code: ProblemCode) -> None:
