@@ -36,7 +36,7 @@ class QueryFilters(BaseModel):
     document_ids: Annotated[list[UUID] | None, Field(max_length=_MOST_FILTER_VALUES)] = None
     upload_batch_ids: Annotated[list[UUID] | None, Field(max_length=_MOST_FILTER_VALUES)] = None
     filenames: Annotated[
-        list[Annotated[str, BeforeValidator(_plain), Field(max_length=255)]] | None,
+        list[Annotated[str, Field(max_length=255), BeforeValidator(_plain)]] | None,
         Field(max_length=_MOST_FILTER_VALUES, description="Exact names, as shown with the documents."),
     ] = None
 
@@ -48,8 +48,8 @@ class QueryRequest(BaseModel):
 
     query: Annotated[
         str,
-        BeforeValidator(_plain),
         Field(min_length=3, max_length=1000, description="The question; counted without white space around it."),
+        BeforeValidator(_plain),
     ]
     top_k: Annotated[int | None, Field(ge=1, le=50, description="Chunks to use; default RETRIEVAL_TOP_K.")] = None
     mmr_lambda: Annotated[
@@ -60,13 +60,17 @@ class QueryRequest(BaseModel):
 
 
 class CitationOut(BaseModel):
-    """A verbatim sentence: characters `start_offset` to `end_offset` of the document's extracted text."""
+    """A verbatim sentence: characters `start_offset` to `end_offset` of the document's extracted text.
+
+    It stands on `page`; when that is not known exactly, somewhere from `page` to `page_end`.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
     document_id: UUID
     filename: str
     page: int
+    page_end: int
     chunk_id: UUID
     snippet: str
     start_offset: int

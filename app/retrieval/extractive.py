@@ -26,7 +26,7 @@ FOLLOWING_SHARE = 0.8
 _CONTEXT = 2
 _FEWEST_WORDS = 2
 PAGE_BREAK = "\f"
-"""Stands between the pages of a document's extracted text."""
+"""Stands between the pages of an extracted text, if anything does that can be told from the text itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,14 +154,23 @@ def _repeats(sentence: _Sentence, earlier: _Sentence) -> bool:
     return start < other_end and other_start < end
 
 
+def _pages(passage: Passage, sentence: _Sentence) -> tuple[int, int]:
+    """The first and last page on which the sentence may stand: one page where the chunk's text shows its breaks."""
+    if passage.text.count(PAGE_BREAK) != passage.page_end - passage.page:
+        return passage.page, passage.page_end
+    page = passage.page + passage.text.count(PAGE_BREAK, 0, sentence.start)
+    return page, page + passage.text.count(PAGE_BREAK, sentence.start, sentence.end)
+
+
 def _citation(sentence: _Sentence, score: float) -> Citation:
     passage = sentence.passage
     start, end = sentence.document_range
-    page = passage.page + passage.text.count(PAGE_BREAK, 0, sentence.start)
+    page, page_end = _pages(passage, sentence)
     return Citation(
         document_id=passage.document_id,
         filename=passage.filename,
-        page=min(page, passage.page_end),
+        page=page,
+        page_end=page_end,
         chunk_id=passage.chunk_id,
         snippet=sentence.text,
         start_offset=start,

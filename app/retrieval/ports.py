@@ -57,11 +57,15 @@ class Retrieval:
 
 @dataclass(frozen=True, kw_only=True)
 class Citation:
-    """A verbatim piece of a document: `snippet == document_text[start_offset:end_offset]`."""
+    """A verbatim piece of a document: `snippet == document_text[start_offset:end_offset]`.
+
+    It stands on `page`; when that is not known exactly, somewhere from `page` to `page_end`.
+    """
 
     document_id: UUID
     filename: str
     page: int
+    page_end: int
     chunk_id: UUID
     snippet: str
     start_offset: int

@@ -40,7 +40,7 @@ async def test_an_answer_quotes_the_document_and_says_where(reader: Reader) -> N
     [citation] = answer.citations
     assert stored.text[citation.start_offset : citation.end_offset] == citation.snippet == HANDBOOK
     assert (citation.document_id, citation.chunk_id) == (stored.id, stored.chunk_ids[1])
-    assert (citation.filename, citation.page) == ("handbook.md", 4)
+    assert (citation.filename, citation.page, citation.page_end) == ("handbook.md", 4, 4)
     assert 0.32 <= citation.score <= 1
     assert [chunk.chunk_id for chunk in answer.used_chunks] == [stored.chunk_ids[1]]
 

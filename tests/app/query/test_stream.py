@@ -72,6 +72,7 @@ class _Slow:
             document_id=uuid4(),
             filename="a.txt",
             page=1,
+            page_end=1,
             chunk_id=uuid4(),
             snippet=question,
             start_offset=len(retrieval.passages),

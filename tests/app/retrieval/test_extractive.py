@@ -51,12 +51,17 @@ def test_the_snippet_is_found_in_the_document_at_its_offsets() -> None:
 def test_the_page_is_that_of_the_sentence_and_not_of_its_chunk() -> None:
     chunk = "Nothing of interest.\n\f\nStill nothing here.\n\f\nThe ferry leaves at six."
     [piece] = _answer(_passage(chunk, page=7, page_end=9))
-    assert piece.citation.page == 9
+    assert (piece.citation.page, piece.citation.page_end) == (9, 9)
+
+
+def test_a_chunk_over_several_pages_without_marks_gives_the_range_and_does_not_guess() -> None:
+    [piece] = _answer(_passage("Nothing here. The ferry leaves at six.", page=7, page_end=9))
+    assert (piece.citation.page, piece.citation.page_end) == (7, 9)
 
 
 def test_a_form_feed_of_the_file_itself_never_counts_beyond_the_last_page() -> None:
     [piece] = _answer(_passage("One.\n\f\nTwo.\n\f\nThe ferry leaves at six.", page=3, page_end=3))
-    assert piece.citation.page == 3
+    assert (piece.citation.page, piece.citation.page_end) == (3, 3)
 
 
 def test_below_the_floor_there_is_no_answer() -> None:
