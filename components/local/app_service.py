@@ -28,7 +28,7 @@ PROGRAMS = ("web", "worker")
 class _ServiceProvider(ResourceProvider):
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(id_="service", outs=_deploy(props, previous=""))
+        return CreateResult(id_="service", outs=_deploy(props, serving="", previous=""))
 
     @plain_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -44,9 +44,7 @@ class _ServiceProvider(ResourceProvider):
 
     @plain_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        before = _olds["serving"]
-        previous = before if before != _news["digest"] else _olds["previous"]
-        return UpdateResult(outs=_deploy(_news, previous=previous))
+        return UpdateResult(outs=_deploy(_news, serving=_olds["serving"], previous=_olds["previous"]))
 
     @plain_errors
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -64,7 +62,8 @@ def _program_file(paths: LocalPaths, program: str) -> Path:
     return paths.supervisor / "programs" / f"{program}.conf"
 
 
-def _deploy(props: dict[str, Any], *, previous: str) -> dict[str, Any]:
+def _deploy(props: dict[str, Any], *, serving: str, previous: str) -> dict[str, Any]:
+    """Lets the release take over. `serving` and `previous` are what served until now, and before that."""
     paths = LocalPaths(Path(props["root"]))
     words = launcher(props["root"])
     write_file(_program_file(paths, "web"), web_program(paths, launcher=words, port=int(props["port"])))
@@ -78,7 +77,14 @@ def _deploy(props: dict[str, Any], *, previous: str) -> dict[str, Any]:
         health=props["health"],
         seconds=int(props["startup_seconds"]),
     )
-    return {**props, "serving": taken.serving, "evidence": taken.evidence, "previous": previous}
+    # A release that never served is nothing to go back to, nor is the one that went on serving in its place.
+    replaced = serving and taken.serving and taken.serving != serving
+    return {
+        **props,
+        "serving": taken.serving,
+        "evidence": taken.evidence,
+        "previous": serving if replaced else previous,
+    }
 
 
 class _Processes(Resource, module="local", name="Processes"):

@@ -72,9 +72,10 @@ class _SupervisorProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """A supervisord that is not running (`make down`, a reboot) is a difference, so `pulumi up` starts it again."""
         running = Supervisorctl(LocalPaths(Path(_olds["root"])).control_socket).running()
+        moved = _olds["root"] != _news["root"]
         return DiffResult(
-            changes=_olds["port"] != _news["port"] or not running,
-            replaces=["root"] if _olds["root"] != _news["root"] else [],
+            changes=moved or _olds["port"] != _news["port"] or not running,
+            replaces=["root"] if moved else [],
             delete_before_replace=True,
         )
 
