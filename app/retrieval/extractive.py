@@ -61,14 +61,16 @@ class ExtractiveAnswerer:
 
     async def answer(self, question: str, retrieval: Retrieval) -> AsyncIterator[AnswerPiece]:
         """Yield the best sentences, best first; nothing when none reaches the floor."""
-        chosen = await asyncio.to_thread(self._choose, retrieval)
-        for position, citation in enumerate(chosen):
+        scorer = _Scorer(retrieval.word_weights)
+        scored: list[tuple[float, _Sentence]] = []
+        for passage in retrieval.passages:
+            scored += [(scorer.score(sentence), sentence) for sentence in _sentences(passage)]
+            # About a millisecond for each passage; between two of them other requests go on.
+            await asyncio.sleep(0)
+        for position, citation in enumerate(self._choose(scored)):
             yield AnswerPiece(text=citation.snippet if position == 0 else f" {citation.snippet}", citation=citation)
 
-    def _choose(self, retrieval: Retrieval) -> list[Citation]:
-        sentences = [sentence for passage in retrieval.passages for sentence in _sentences(passage)]
-        scorer = _Scorer(retrieval.word_weights)
-        scored = [(scorer.score(sentence), sentence) for sentence in sentences]
+    def _choose(self, scored: list[tuple[float, _Sentence]]) -> list[Citation]:
         # Among equals the passage that was found first wins: sorting keeps the order.
         scored.sort(key=lambda entry: entry[0], reverse=True)
         least = max(self._floor, FOLLOWING_SHARE * scored[0][0]) if scored else 1.0

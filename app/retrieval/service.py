@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from uuid import UUID, uuid4
 from app.db.engine import Sessions
 from app.retrieval.history import AnsweredQuery, QueryMetadata, UsedChunk, record
 from app.retrieval.ports import Answerer, AnswerPiece, Citation, Retrieval, Retriever, SearchScope
+
+CONCURRENT_SEARCHES = 4
+"""Searches that one process has in the database at once. They cost CPU, not waiting: more of them only slow each other
+down, and would take the connections that other requests need."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +56,12 @@ class QuestionService:
         self._retriever = retriever
         self._answerer = answerer
         self._method = method
+        self._searches = asyncio.Semaphore(CONCURRENT_SEARCHES)
 
     async def search(self, question: Question) -> Searched:
         """Find the passages. Raises SQLAlchemy's errors when the database is gone."""
         started = time.monotonic()
-        async with self._sessions() as session:
+        async with self._searches, self._sessions() as session:
             retrieval = await self._retriever.retrieve(
                 session, question.text, question.scope, top_k=question.top_k, mmr_lambda=question.mmr_lambda
             )
