@@ -34,7 +34,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = 200
-SIZES = {"CHUNK_SIZE": "60", "CHUNK_OVERLAP": "10", "MIN_CHUNK_SIZE": "10"}
+SIZES = {"CHUNK_SIZE": "120", "CHUNK_OVERLAP": "10", "MIN_CHUNK_SIZE": "10"}
 LEASE_SECONDS = "2"
 
 
@@ -47,7 +47,7 @@ def book() -> bytes:
 def expected_chunks() -> list[tuple[int, int, int, int, str]]:
     """What indexing the book must leave, computed in this process."""
     text, starts = join_pages(pages_of(io.BytesIO(book()), FileKind.PDF, PAGES))
-    found = chunks_of(text, starts, ChunkRules(size=60, overlap=10, minimum=10), token_counter())
+    found = chunks_of(text, starts, ChunkRules(size=120, overlap=10, minimum=10), token_counter())
     return [(chunk.ordinal, chunk.page, chunk.start, chunk.end, chunk.text) for chunk in found]
 
 
@@ -199,7 +199,7 @@ def test_a_worker_survives_the_death_of_postgresql_and_goes_on(
 
 
 def test_a_worker_without_its_settings_says_what_is_missing(start_worker: StartWorker, log: Callable[[], str]) -> None:
-    with start_worker("", CHUNK_OVERLAP="60") as worker:
+    with start_worker("", CHUNK_OVERLAP="120") as worker:
         assert worker.wait(20) == 1
     assert "DATABASE_URL" in log()
     assert "Traceback" not in log()
