@@ -102,7 +102,11 @@ def test_github_trust_on_one_machine_is_refused_and_not_ignored() -> None:
     [
         ({"local": {"port": "http"}}, "rag:local.port", "should be a valid integer"),
         ({"app": {"pool_size": 1.5}}, "rag:app.pool_size", "should be a valid integer"),
-        ({"app": {"environment": {"LOG_LEVEL": 1}}}, "rag:app.environment.LOG_LEVEL", "should be a valid string"),
+        (
+            {"app": {"environment": {"LOG_LEVEL": ["INFO"]}}},
+            "rag:app.environment.LOG_LEVEL",
+            "should be a valid string",
+        ),
         ({"database": {"protect": "perhaps"}}, "rag:database.protect", "should be a valid boolean"),
         ({"profile": "staging"}, "rag:profile", "should be 'dev' or 'prod'"),
         ({"database": {"max_connections": 9}}, "rag:database.max_connections", "greater than or equal to 10"),
@@ -228,6 +232,12 @@ def test_a_variable_that_the_application_does_not_read_is_refused_with_those_tha
 
 def test_a_variable_that_operators_may_set_is_kept_as_it_is() -> None:
     assert parse({"app": {"environment": {"LOG_LEVEL": "DEBUG"}}}).app.environment == {"LOG_LEVEL": "DEBUG"}
+
+
+def test_a_number_or_a_truth_value_of_the_stack_file_reaches_a_process_as_a_shell_would_write_it() -> None:
+    given = {"DEBUG": True, "DOCS_ENABLED": False, "CHUNK_SIZE": 500, "MMR_LAMBDA": 0.5}
+    read = parse({"app": {"environment": given}}).app.environment
+    assert read == {"DEBUG": "true", "DOCS_ENABLED": "false", "CHUNK_SIZE": "500", "MMR_LAMBDA": "0.5"}
 
 
 def test_only_prod_protects_its_data_unless_the_stack_says_otherwise() -> None:
