@@ -21,7 +21,7 @@ demo: .venv/.synced-demo ## Upload documents to the running service and ask thre
 
 ask: .venv/.synced-demo ## Ask the running service: make ask Q="How do I roll back?"
 	@if [ -z "$$Q" ]; then echo 'Write the question: make ask Q="How do I roll back?"' >&2; exit 2; fi
-	@$(PY) -m tools.ask "$$Q"
+	@$(PY) -m tools.ask -- "$$Q"
 
 status: .venv/.synced-local ## Show which processes run, their release and their address
 	@$(PY) -m tools.operate status
