@@ -1,8 +1,8 @@
 """How Alembic reaches the database, and how two runs at once are kept apart."""
 
+from alembic import context
 from sqlalchemy import URL, Connection, create_engine, pool, text
 
-from alembic import context
 from app.db.schema import DatabaseAheadError, unknown_revisions
 from app.db.tables import Base
 from app.settings import load_settings

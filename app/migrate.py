@@ -9,12 +9,12 @@ import logging
 import sys
 import time
 
+from alembic import command
 from alembic.util import CommandError
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from alembic import command
 from app.db.engine import create_sync_engine
 from app.db.schema import DatabaseAheadError, alembic_config
 from app.observability.logs import redact

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from alembic import command
 from psycopg import sql
 
-from alembic import command
 from app.db.schema import alembic_config
 from tests.app.service import make_settings
 from tests.postgres import PostgresServer

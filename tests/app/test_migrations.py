@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from alembic import command
 from psycopg import sql
 
-from alembic import command
 from app.db.schema import SchemaState, alembic_config, schema_state
 from app.migrate import MigrationError, run
 from app.tenancy.keys import generate_key, public_part

@@ -16,9 +16,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from alembic import command
 from psycopg.rows import TupleRow
 
-from alembic import command
 from app.db.schema import alembic_config
 from app.ingestion.chunking import ChunkRules, chunks_of, join_pages
 from app.ingestion.extract import pages_of
