@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.tables import Json, Query
@@ -70,7 +70,7 @@ class AnsweredQuery:
 
 async def record(session: AsyncSession, tenant_id: UUID, answered: AnsweredQuery) -> datetime:
     """Write the history's row, commit, and return its time."""
-    row = Query(
+    statement = insert(Query).values(
         id=answered.query_id,
         tenant_id=tenant_id,
         query=answered.query,
@@ -80,11 +80,9 @@ async def record(session: AsyncSession, tenant_id: UUID, answered: AnsweredQuery
         used_chunks=_rows(answered.used_chunks),
         details=asdict(answered.metadata),
     )
-    session.add(row)
-    await session.flush()
-    await session.refresh(row, ["created_at"])
+    created_at = (await session.execute(statement.returning(Query.created_at))).scalar_one()
     await session.commit()
-    return row.created_at
+    return created_at
 
 
 async def find(session: AsyncSession, tenant_id: UUID, query_id: UUID) -> Query | None:

@@ -78,8 +78,8 @@ class KeywordRetriever:
         }
         lookup = lexemes_within_budget(frequencies)
         candidates = await _candidates(session, found, {lexeme: weights[lexeme] for lexeme in lookup})
-        # Four milliseconds of arithmetic on the event loop. In a thread it would cost more: each wake-up of the loop then
-        # waits up to 5 ms for the interpreter's lock, and one answer of the database takes dozens of wake-ups.
+        # Four milliseconds of arithmetic on the event loop. In a thread it would cost more: each wake-up of the loop
+        # then waits up to 5 ms for the interpreter's lock, and one answer of the database takes dozens of wake-ups.
         chosen = _rank(candidates, weights, top_k, mmr_lambda)
         return Retrieval(passages=await _passages(session, scope.tenant_id, chosen), word_weights=words)
 
@@ -158,24 +158,27 @@ async def _passages(
     if not chosen:
         return []
     rows = await session.execute(
-        select(Chunk, Document.filename)
+        select(
+            *(Chunk.id, Chunk.document_id, Document.filename, Chunk.ordinal),
+            *(Chunk.page, Chunk.page_end, Chunk.start_offset, Chunk.text),
+        )
         .join(Document, Document.id == Chunk.document_id)
         .where(Chunk.tenant_id == tenant_id, Chunk.id.in_([each.chunk_id for each, _ in chosen]))
     )
-    found = {chunk.id: (chunk, filename) for chunk, filename in rows.all()}
+    scores = {each.chunk_id: score for each, score in chosen}
+    found = {
+        chunk: Passage(
+            chunk_id=chunk,
+            document_id=document,
+            filename=filename,
+            ordinal=ordinal,
+            page=page,
+            page_end=page_end,
+            start_offset=start_offset,
+            text=content,
+            score=scores[chunk],
+        )
+        for chunk, document, filename, ordinal, page, page_end, start_offset, content in rows.all()
+    }
     # A chunk that was deleted since it was ranked is left out.
-    return [_passage(*found[each.chunk_id], score) for each, score in chosen if each.chunk_id in found]
-
-
-def _passage(chunk: Chunk, filename: str, score: float) -> Passage:
-    return Passage(
-        chunk_id=chunk.id,
-        document_id=chunk.document_id,
-        filename=filename,
-        ordinal=chunk.ordinal,
-        page=chunk.page,
-        page_end=chunk.page_end,
-        start_offset=chunk.start_offset,
-        text=chunk.text,
-        score=score,
-    )
+    return [found[each.chunk_id] for each, _ in chosen if each.chunk_id in found]
