@@ -23,8 +23,8 @@ async def session(request: Request) -> AsyncIterator[AsyncSession]:
         yield opened
 
 
-def app_settings(request: Request) -> Settings:
-    """The settings of this process."""
+async def app_settings(request: Request) -> Settings:
+    """The settings of this process. (A coroutine, because FastAPI sends plain functions through a thread.)"""
     return services(request).settings
 
 

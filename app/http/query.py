@@ -52,7 +52,7 @@ PageNumber = Annotated[int, QueryParameter(ge=1, le=1_000_000)]
 PageLimit = Annotated[int, QueryParameter(ge=1, le=100)]
 
 
-def question_service(request: Request) -> QuestionService:
+async def question_service(request: Request) -> QuestionService:
     """The service of this process, made at the first question: its retriever remembers statistics."""
     state = request.app.state
     found = getattr(state, "question_service", None)
