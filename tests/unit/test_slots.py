@@ -182,10 +182,11 @@ def test_a_release_that_is_never_ready_is_stopped_and_the_old_one_was_never_touc
     assert not {"stop web:slot-0", "stop worker"} & set(machine.manager.calls)
 
 
+@pytest.mark.timeout(60)
 def test_a_release_that_crashes_is_given_up_at_once_and_not_after_its_time(machine: Machine) -> None:
     machine.deploy(OLD)
     machine.manager.dying.add(NEW)
-    taken = machine.deploy(NEW, seconds=250)  # pytest's own limit would end a wait for this
+    taken = machine.deploy(NEW, seconds=250)  # waiting for all of them exceeds the limit above
     assert taken.serving == OLD
     assert "its process is FATAL" in taken.evidence
 
