@@ -11,6 +11,7 @@ from supervisor.xmlrpc import SupervisorTransport  # pyright: ignore[reportMissi
 from components.contracts import DeploymentError
 
 ALIVE: Final = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
+SHUTTING_DOWN: Final = 6
 BAD_NAME: Final = 10
 ALREADY_ADDED: Final = 90
 NOT_RUNNING: Final = 70
@@ -115,14 +116,28 @@ class Supervisorctl:
 
     def shutdown(self, *, seconds: float) -> None:
         """Stops everything and waits until supervisord itself is gone. Raises DeploymentError when it does not go."""
-        if not self.running():
+        if self._gone():
             return
-        self._call(lambda rpc: rpc.shutdown())
-        if not wait_until(lambda: not self._socket.exists() or not self.running(), seconds=seconds):
+        try:
+            self._call(lambda rpc: rpc.shutdown())
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != SHUTTING_DOWN:
+                raise
+        if not wait_until(self._gone, seconds=seconds):
             raise DeploymentError(
                 f"supervisord did not stop within {seconds:.0f} s; its programs are still running; "
                 "see the logs (`make logs`) and try `make down` again"
             )
+
+    def _gone(self) -> bool:
+        """Whether nothing answers. While its programs stop, supervisord is no longer running but still answers."""
+        try:
+            self._call(lambda rpc: rpc.getState())
+        except OSError:
+            return True
+        except xmlrpc.client.Fault:
+            return False
+        return False
 
     def _remove(self, group: str) -> None:
         self._call(lambda rpc: rpc.stopProcessGroup(group, True))

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
@@ -51,6 +52,11 @@ class Parsed(Protocol):
     nodaemon: bool
 
     def realize(self, args: list[str]) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def sockets_of_deep_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("t")))
 
 
 def launcher(paths: LocalPaths) -> list[str]:

@@ -32,6 +32,18 @@ while True:
     time.sleep(60)
 """
 
+SLOW = """
+import pathlib, signal, sys, time
+def leave(*_):
+    time.sleep(1)
+    pathlib.Path(sys.argv[2]).touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, leave)
+pathlib.Path(sys.argv[1]).touch()
+while True:
+    time.sleep(60)
+"""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -234,6 +246,38 @@ def test_a_shutdown_stops_every_program_and_supervisord_itself(tmp_path: Path) -
     # Our own child until somebody waits for it: gone or a zombie, never running.
     gone = lambda: not psutil.pid_exists(supervisord) or psutil.Process(supervisord).status() == "zombie"  # noqa: E731
     assert wait_until(gone, seconds=15)
+
+
+def slow_program(paths: LocalPaths) -> Path:
+    """Runs a program that takes a second to leave; returns the file that it leaves behind when it has."""
+    started, ended = paths.root / "started", paths.root / "ended"
+    script = paths.root / "slow.py"
+    script.write_text(SLOW)
+    text = f"[program:slow]\ncommand = {sys.executable} {script} {started} {ended}\nstartsecs = 0"
+    write_file(paths.supervisor / "programs" / "slow.conf", text)
+    Supervisorctl(paths.control_socket).reload()
+    assert wait_until(started.exists, seconds=15)
+    return ended
+
+
+def test_a_shutdown_waits_for_a_program_that_takes_its_time_to_stop(tmp_path: Path) -> None:
+    paths = LocalPaths(tmp_path)
+    start_supervisord(paths, port=free_port())
+    control = Supervisorctl(paths.control_socket)
+    ended = slow_program(paths)
+    control.shutdown(seconds=20)
+    assert ended.exists()
+
+
+def test_a_shutdown_that_takes_too_long_is_told_and_can_be_waited_for_again(tmp_path: Path) -> None:
+    paths = LocalPaths(tmp_path)
+    start_supervisord(paths, port=free_port())
+    control = Supervisorctl(paths.control_socket)
+    ended = slow_program(paths)
+    with pytest.raises(DeploymentError, match="did not stop within 0 s; its programs are still running"):
+        control.shutdown(seconds=0)
+    control.shutdown(seconds=20)
+    assert ended.exists()
 
 
 def test_waiting_ends_when_its_time_is_over_and_says_so() -> None:
