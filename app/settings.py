@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     retrieval_method: str = "keyword"
     retrieval_top_k: Annotated[int, Field(ge=1, le=50)] = 10
     mmr_lambda: Annotated[float, Field(ge=0, le=1)] = 0.5
-    answer_score_floor: Annotated[float, Field(ge=0, le=1)] = 0.2
+    answer_score_floor: Annotated[float, Field(ge=0, le=1)] = 0.32
     llm_provider: str = "local"
     embedding_provider: str = "local"
 

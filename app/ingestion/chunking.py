@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.ingestion.tokens import TokenCounter
+from app.text import PAGE_BREAK
 
 # What ends a sentence: a stop with its closing quotes and the white space after it, or an empty line.
 _SENTENCE_END = re.compile(r"[.!?\u2026][\"'\u2019\u201d)\]]*\s+|[\u3002\uff01\uff1f]\s*|\n[^\S\n]*\n\s*")
 _LINE_END = re.compile(r"\n\s*")
 _SPACE = re.compile(r"\s+")
 # Between pages in a document's text: a paragraph's end, so that offsets count it and sentences do not run across.
-PAGE_SEPARATOR = "\n\n"
+PAGE_SEPARATOR = f"\n{PAGE_BREAK}\n"
 # Nothing longer than this many characters per allowed token is worth counting: it is cut first.
 _LONGEST_TOKEN = 64
 _SMALLEST_SIZE = 16

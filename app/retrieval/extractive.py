@@ -25,8 +25,6 @@ FOLLOWING_SHARE = 0.8
 
 _CONTEXT = 2
 _FEWEST_WORDS = 2
-PAGE_BREAK = "\f"
-"""Stands between the pages of an extracted text, if anything does that can be told from the text itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
