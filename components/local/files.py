@@ -7,15 +7,21 @@ from pathlib import Path
 
 
 def write_file(path: Path, content: str, *, mode: int = 0o600) -> None:
-    """Writes a file as a whole or not at all; the mode holds from the first byte on."""
+    """Writes a file as a whole or not at all; the mode holds from the first byte on, and a failure leaves nothing."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    # What a killed process of the same number left here has its own mode, and may be a link: always a new file.
+    temporary.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_secret_once(path: Path, value: str) -> str:

@@ -64,7 +64,9 @@ def test_a_file_is_replaced_as_a_whole_so_a_reader_never_sees_half_of_it(tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["slot.json"]
 
 
-def test_a_write_that_fails_leaves_the_old_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_the_old_file_as_it_was_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "KEY"
     write_file(file, "old")
 
@@ -75,6 +77,19 @@ def test_a_write_that_fails_leaves_the_old_file_as_it_was(tmp_path: Path, monkey
     with pytest.raises(OSError, match="No space left"):
         write_file(file, "new")
     assert file.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["KEY"]
+
+
+def test_what_a_killed_process_left_gives_a_secret_neither_its_mode_nor_its_place(tmp_path: Path) -> None:
+    stale, elsewhere = tmp_path / f".KEY.{os.getpid()}", tmp_path / "elsewhere"
+    stale.write_text("half")
+    stale.chmod(0o644)
+    write_file(tmp_path / "KEY", "value")
+    assert mode(tmp_path / "KEY") == 0o600
+    stale.symlink_to(elsewhere)
+    write_file(tmp_path / "KEY", "other")
+    assert (tmp_path / "KEY").read_text() == "other"
+    assert not elsewhere.exists()
 
 
 def test_a_secret_that_is_already_there_is_kept(tmp_path: Path) -> None:
