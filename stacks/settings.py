@@ -11,7 +11,16 @@ from typing import Annotated, Literal, Self, cast
 
 import pulumi
 from pulumi.runtime.config import get_config_env
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from components.naming import is_digest
@@ -41,6 +50,14 @@ class _Model(BaseModel):
     """Unknown keys are errors: a misspelled key that is ignored is a setting that silently does nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """To Python `true` is 1, so a switch where a number belongs would be taken for the number one."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is int:
+            raise ValueError(f"{str(value).lower()} is no whole number, so nothing was deployed; write the number")
+        return value
 
 
 class ProcessBounds(_Model):

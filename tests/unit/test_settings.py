@@ -2,11 +2,13 @@
 
 import json
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from components.workload import MANAGED_ENVIRONMENT, OPERATOR_ENVIRONMENT
 from stacks.settings import PROJECT, LocalSettings, SettingsError, parse_settings
@@ -122,6 +124,33 @@ def test_a_value_of_the_wrong_kind_or_size_is_named_with_its_rule(
     assert message.startswith(f"{named}: ")
     assert rule in message
     assert "nothing was deployed; correct the value" in message
+
+
+def whole_numbers(model: type[BaseModel], *above: str) -> Iterator[tuple[str, ...]]:
+    """Where a stack file says a whole number, found in the models themselves."""
+    for name, field in model.model_fields.items():
+        if field.annotation is int:
+            yield (*above, name)
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from whole_numbers(field.annotation, *above, name)
+
+
+NUMBERS = sorted(whole_numbers(LocalSettings))
+
+
+def test_the_whole_numbers_are_found() -> None:
+    assert {("app", "pool_size"), ("app", "web_processes", "max"), ("local", "port")} < set(NUMBERS)
+
+
+@pytest.mark.parametrize("place", NUMBERS, ids=".".join)
+@pytest.mark.parametrize("value", [True, False])
+def test_a_truth_value_is_no_whole_number_anywhere(place: tuple[str, ...], value: bool) -> None:
+    keys: object = value
+    for name in reversed(place):
+        keys = {name: keys}
+    message = refusal(**cast(dict[str, object], keys))
+    assert f"rag:{'.'.join(place)}: {str(value).lower()} is no whole number, so nothing was deployed" in message
+    assert "write the number" in message
 
 
 @pytest.mark.parametrize("value", ["8000", "true", [1, 2], "text"])
