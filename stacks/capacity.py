@@ -14,14 +14,16 @@ POSTGRES_RESERVED = 3
 class ConnectionBudget:
     """The connections that a deployment may hold at its worst moment, against what the database offers.
 
-    `web_processes` and `worker_processes` are per replica. SQLAlchemy pools are per process, so each holds up to
-    `pool_size + max_overflow`; each worker process holds one more connection that listens for new jobs.
+    `web_processes` and `worker_processes` are per replica, and pools are per process. A web process holds up to
+    `pool_size + max_overflow`. A worker holds two for each job at a time (`worker_concurrency`), because a job is
+    written while its lease is renewed, and one more that listens for new jobs.
     `surge` is how many generations of a replica may run at once during a rollout (2 for blue/green and 200 %).
     """
 
     max_connections: int
     web_processes: int
     worker_processes: int
+    worker_concurrency: int
     pool_size: int
     max_overflow: int
     replicas: int
@@ -30,19 +32,29 @@ class ConnectionBudget:
     monitoring: int = 2
 
     @property
-    def pools(self) -> int:
-        """Connection pools open at the peak."""
-        return (self.web_processes + self.worker_processes) * self.replicas * self.surge
+    def web_pools(self) -> int:
+        """Web processes, and so pools of the configured size, at the peak."""
+        return self.web_processes * self.replicas * self.surge
+
+    @property
+    def workers(self) -> int:
+        """Worker processes at the peak."""
+        return self.worker_processes * self.replicas * self.surge
+
+    @property
+    def per_worker(self) -> int:
+        """Connections of one worker process: its own pool, and the one that listens."""
+        return 2 * self.worker_concurrency + 1
 
     @property
     def fixed(self) -> int:
         """Connections at the peak that do not depend on the pool's size."""
-        return self.worker_processes * self.replicas * self.surge + self.migration + self.monitoring
+        return self.workers * self.per_worker + self.migration + self.monitoring
 
     @property
     def peak(self) -> int:
         """Connections at the worst moment of a rollout."""
-        return self.pools * (self.pool_size + self.max_overflow) + self.fixed
+        return self.web_pools * (self.pool_size + self.max_overflow) + self.fixed
 
     @property
     def available(self) -> int:
@@ -57,19 +69,21 @@ class ConnectionBudget:
     @property
     def largest_pool(self) -> int:
         """The largest `pool_size + max_overflow` that fits; 0 when not even one connection a process does."""
-        return max(0, (self.available - self.fixed) // self.pools)
+        return max(0, (self.available - self.fixed) // self.web_pools)
 
     def explain(self) -> str:
         """The arithmetic in one line, with the largest pool that fits."""
         remedy = (
             f"the largest pool_size + max_overflow that fits is {self.largest_pool}"
             if self.largest_pool
-            else "no pool fits: raise max_connections, or run fewer processes or replicas"
+            else "no pool fits: raise max_connections, or run fewer processes, replicas or jobs at a time"
         )
         return (
-            f"at the peak of a rollout {self.pools} processes x ({self.pool_size} + {self.max_overflow}) "
-            f"+ {self.fixed} (job listeners, migration, monitoring) = {self.peak} connections, but max_connections "
-            f"{self.max_connections} less {POSTGRES_RESERVED} reserved leaves {self.available}; {remedy}"
+            f"at the peak of a rollout {self.web_pools} web processes x ({self.pool_size} + {self.max_overflow}) "
+            f"+ {self.workers} workers x (2 x {self.worker_concurrency} + 1 that listens) "
+            f"+ {self.migration + self.monitoring} (migration, monitoring) = {self.peak} connections, "
+            f"but max_connections {self.max_connections} less {POSTGRES_RESERVED} reserved leaves {self.available}; "
+            f"{remedy}"
         )
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -40,6 +41,11 @@ def _as_in_a_shell(value: object) -> object:
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else value
 
+
+WORKER_CONCURRENCY = "WORKER_CONCURRENCY"
+_JOBS_AT_A_TIME = TypeAdapter(Annotated[int, Field(ge=1, le=16)])
+"""The application's own rule and default for that variable, which the connection budget needs to know."""
+_USUAL_JOBS_AT_A_TIME = 1
 
 EnvironmentValue = Annotated[str, BeforeValidator(_as_in_a_shell)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -81,6 +87,12 @@ class AppSettings(_Model):
     max_overflow: Annotated[int, Field(ge=0, le=200)] = 4
     environment: Mapping[str, EnvironmentValue] = {}
 
+    @property
+    def worker_concurrency(self) -> int:
+        """How many jobs one worker sees to at a time, as the application will read it."""
+        text = self.environment.get(WORKER_CONCURRENCY)
+        return _JOBS_AT_A_TIME.validate_python(text) if text else _USUAL_JOBS_AT_A_TIME
+
     @model_validator(mode="after")
     def _names_that_the_application_reads(self) -> Self:
         for name in self.environment:
@@ -94,6 +106,17 @@ class AppSettings(_Model):
                     f"environment.{name} is not read by the application, so it would do nothing; "
                     f"the names it reads: {', '.join(sorted(OPERATOR_ENVIRONMENT))}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _jobs_that_the_application_accepts(self) -> Self:
+        try:
+            _ = self.worker_concurrency
+        except ValidationError:
+            raise ValueError(
+                f"environment.{WORKER_CONCURRENCY} {self.environment[WORKER_CONCURRENCY]!r} is no whole number from "
+                "1 to 16, so the worker would not start and its connections cannot be counted; correct it"
+            ) from None
         return self
 
 
@@ -191,6 +214,7 @@ class LocalSettings(_Model):
             max_connections=self.database.max_connections,
             web_processes=self.app.web_processes.max,
             worker_processes=1,
+            worker_concurrency=self.app.worker_concurrency,
             pool_size=self.app.pool_size,
             max_overflow=self.app.max_overflow,
             replicas=1,
@@ -201,7 +225,8 @@ class LocalSettings(_Model):
     def _connections_fit(self) -> Self:
         if not self.connections.fits:
             raise ValueError(
-                f"connection budget (app.pool_size, app.max_overflow, app.web_processes, database.max_connections): "
+                "connection budget (app.pool_size, app.max_overflow, app.web_processes, "
+                f"app.environment.{WORKER_CONCURRENCY}, database.max_connections): "
                 f"{self.connections.explain()}; beyond it requests fail with 503 under load"
             )
         return self

@@ -3,9 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from app.settings import Settings
+from app.worker import pool_size
 from stacks.capacity import POSTGRES_RESERVED, ConnectionBudget, ReleaseTimes, web_workers
-from stacks.settings import RolloutSettings
+from stacks.settings import AppSettings, RolloutSettings
 
 pytestmark = pytest.mark.unit
 
@@ -15,6 +18,7 @@ def budget(
     max_connections: int = 5000,
     web: int = 4,
     workers: int = 0,
+    jobs: int = 1,
     pool: int = 10,
     overflow: int = 20,
     replicas: int = 10,
@@ -24,6 +28,7 @@ def budget(
         max_connections=max_connections,
         web_processes=web,
         worker_processes=workers,
+        worker_concurrency=jobs,
         pool_size=pool,
         max_overflow=overflow,
         replicas=replicas,
@@ -41,9 +46,40 @@ def test_a_rollout_at_200_percent_doubles_them_to_2400() -> None:
     assert surging.peak - surging.fixed == 2400
 
 
-def test_each_worker_adds_a_pool_and_the_connection_that_listens_for_jobs() -> None:
-    without, one = budget(), budget(workers=1)
-    assert one.peak - without.peak == 10 * (30 + 1)
+def application(**given: object) -> Settings:
+    return Settings.model_validate({"database_url": "postgresql://rag:0123456789abcdef@127.0.0.1/rag"} | given)
+
+
+@pytest.mark.parametrize("jobs", range(1, 17))
+def test_a_worker_holds_what_its_own_code_opens_and_the_connection_that_listens_for_jobs(jobs: int) -> None:
+    opened = pool_size(application(worker_concurrency=jobs)) + 1
+    assert budget(workers=1, jobs=jobs).peak - budget().peak == 10 * opened
+    assert budget(workers=1, jobs=jobs, surge=2).peak - budget(surge=2).peak == 20 * opened
+
+
+def test_the_webs_pool_size_is_no_business_of_the_workers() -> None:
+    assert {budget(workers=1, pool=pool).fixed for pool in (1, 10, 100)} == {10 * 3 + 3}
+
+
+def test_a_workers_jobs_at_a_time_are_by_default_the_applications_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKER_CONCURRENCY", raising=False)
+    assert AppSettings().worker_concurrency == application().worker_concurrency
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "16", "17", "0", "-1", " 2 ", "3.0", "3.5", "1_0", "two", "true", "", "9" * 5000, "٣"]
+)
+def test_a_workers_jobs_at_a_time_are_read_as_the_application_reads_them(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_CONCURRENCY", text)
+    try:
+        theirs = application().worker_concurrency
+    except ValidationError:
+        with pytest.raises(ValidationError, match="the worker would not start"):
+            AppSettings(environment={"WORKER_CONCURRENCY": text})
+    else:
+        assert AppSettings(environment={"WORKER_CONCURRENCY": text}).worker_concurrency == theirs
 
 
 def test_the_migration_and_the_monitoring_have_their_places_too() -> None:
@@ -62,6 +98,7 @@ budgets = st.builds(
     max_connections=st.integers(10, 5000),
     web=small,
     workers=st.integers(0, 5),
+    jobs=st.integers(1, 16),
     pool=small,
     overflow=st.integers(0, 40),
     replicas=st.integers(1, 20),
@@ -74,6 +111,7 @@ def with_pool(original: ConnectionBudget, pool: int) -> ConnectionBudget:
         max_connections=original.max_connections,
         web=original.web_processes,
         workers=original.worker_processes,
+        jobs=original.worker_concurrency,
         pool=pool,
         overflow=0,
         replicas=original.replicas,
@@ -96,7 +134,8 @@ def test_a_budget_fits_exactly_when_its_pool_is_no_larger_than_the_largest(origi
 @given(budgets)
 def test_the_explanation_carries_every_number_and_a_remedy(original: ConnectionBudget) -> None:
     explained = original.explain()
-    assert f"{original.pools} processes x ({original.pool_size} + {original.max_overflow})" in explained
+    assert f"{original.web_pools} web processes x ({original.pool_size} + {original.max_overflow})" in explained
+    assert f"{original.workers} workers x (2 x {original.worker_concurrency} + 1 that listens)" in explained
     assert f"= {original.peak} connections" in explained
     assert f"leaves {original.available}" in explained
     remedy = f"that fits is {original.largest_pool}" if original.largest_pool else "no pool fits: raise max_connections"

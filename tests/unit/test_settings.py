@@ -199,18 +199,34 @@ def test_bounds_in_the_wrong_order_are_refused() -> None:
 
 def test_a_pool_that_does_not_fit_is_refused_with_the_numbers_and_the_largest_that_does() -> None:
     message = refusal(app={"pool_size": 10, "max_overflow": 20, "web_processes": {"max": 4}})
-    assert "10 processes x (10 + 20) + 5" in message
-    assert "= 305 connections" in message
+    assert "8 web processes x (10 + 20) + 2 workers x (2 x 1 + 1 that listens) + 3 (migration" in message
+    assert "= 249 connections" in message
     assert "max_connections 100 less 3 reserved leaves 97" in message
-    assert "the largest pool_size + max_overflow that fits is 9" in message
+    assert "the largest pool_size + max_overflow that fits is 11" in message
     assert "503 under load" in message
-    for key in ("app.pool_size", "app.max_overflow", "app.web_processes", "database.max_connections"):
-        assert key in message
+    for key in ("pool_size", "max_overflow", "web_processes", "environment.WORKER_CONCURRENCY"):
+        assert f"app.{key}" in message
+    assert "database.max_connections" in message
 
 
 def test_the_pool_that_the_message_recommends_is_accepted_and_one_more_is_not() -> None:
-    assert parse({"app": {"pool_size": 9, "max_overflow": 0}}).connections.fits
-    assert "connection budget" in refusal(app={"pool_size": 9, "max_overflow": 1})
+    assert parse({"app": {"pool_size": 11, "max_overflow": 0}}).connections.fits
+    assert "connection budget" in refusal(app={"pool_size": 11, "max_overflow": 1})
+
+
+def test_more_jobs_at_a_time_need_more_connections_and_the_budget_counts_them() -> None:
+    fitting = {"pool_size": 11, "max_overflow": 0, "environment": {"WORKER_CONCURRENCY": 1}}
+    assert parse({"app": fitting}).connections.per_worker == 3
+    message = refusal(app=fitting | {"environment": {"WORKER_CONCURRENCY": 4}})
+    assert "2 workers x (2 x 4 + 1 that listens)" in message
+    assert "the largest pool_size + max_overflow that fits is 9" in message
+
+
+@pytest.mark.parametrize("value", [0, 17, "many"])
+def test_jobs_at_a_time_that_the_worker_would_refuse_are_refused_before_anything_is_deployed(value: object) -> None:
+    message = refusal(app={"environment": {"WORKER_CONCURRENCY": value}})
+    assert message.startswith(f"rag:app: environment.WORKER_CONCURRENCY '{value}' is no whole number from 1 to 16")
+    assert "the worker would not start" in message
 
 
 def test_where_no_pool_fits_the_remedy_is_another() -> None:
