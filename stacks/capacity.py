@@ -87,9 +87,19 @@ class ConnectionBudget:
         )
 
 
+LINGER_SECONDS = 1
+"""What a web process grants connections that it has just accepted, after it has stopped to accept more."""
+EXIT_SECONDS = 2
+"""What gunicorn adds before it kills a web process whose time is over."""
+WORKER_STOP_SECONDS = 6
+"""What a worker takes at most to finish the range of chunks at hand and to give its job back."""
+WORKER_START_SECONDS = 15
+"""What a new worker is given to stay up."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReleaseTimes:
-    """How long a release may take at worst, in seconds, from start to the old generation's end.
+    """How long a release may take at worst, in seconds, from its migration to the old generation's end.
 
     `startup` is what a new process is given to answer its readiness probe; `drain` is the lame duck in which an old
     one still serves but asks clients to leave; `graceful` bounds the requests in flight after that.
@@ -101,14 +111,26 @@ class ReleaseTimes:
     migration: int
 
     @property
+    def web_stop(self) -> int:
+        """Seconds until a web process that was asked to stop is gone."""
+        return self.drain + LINGER_SECONDS + self.graceful + EXIT_SECONDS
+
+    @property
+    def worker_change(self) -> int:
+        """Seconds to stop one worker and to see that another stays up."""
+        return WORKER_STOP_SECONDS + WORKER_START_SECONDS
+
+    @property
     def rollout(self) -> int:
         """Seconds for the slowest release that still succeeds."""
-        return self.migration + self.startup + self.drain + self.graceful
+        return self.migration + self.startup + self.worker_change + self.web_stop
 
     @property
     def rollback(self) -> int:
-        """Seconds until a release that never becomes healthy is gone; the old one serves throughout."""
-        return self.startup + self.drain + self.graceful
+        """Seconds until a release that fails as late as it can is gone: its worker does not stay up, so the old one
+        comes back. The old web processes serve throughout.
+        """
+        return self.startup + 2 * self.worker_change + self.web_stop
 
 
 def web_workers(*, cpus: int, low: int, high: int) -> int:

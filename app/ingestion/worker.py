@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 POLL_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
-# A stopping worker gives its job back within this time or leaves it to its lease.
-_RELEASE_SECONDS = 3.0
+RELEASE_SECONDS = 3.0
+"""A stopping worker waits this long for the range at hand, and as long to give its job back; else its lease ends."""
 # Lost connection, too many of them, operator's intervention, deadlock, lock not available.
 _PASSING_STATES = ("08", "40", "53", "55", "57")
 
@@ -120,7 +120,7 @@ class IngestionWorker:
                 raise JobLostError(f"the lease of job {claim.job_id} was lost")
             if not work.done() and not indexing.interruptible:
                 # A range is being written; the work itself stops behind it.
-                await asyncio.wait({work}, timeout=_RELEASE_SECONDS)
+                await asyncio.wait({work}, timeout=RELEASE_SECONDS)
             if not work.done():
                 raise Interrupted
             return await work
@@ -168,7 +168,7 @@ class IngestionWorker:
 
     async def _give_back(self, claim: Claim) -> None:
         try:
-            async with asyncio.timeout(_RELEASE_SECONDS):
+            async with asyncio.timeout(RELEASE_SECONDS):
                 await self._queue.release(claim)
             _log.info("gave the job back", extra={"job_id": claim.job_id})
         except JobLostError:

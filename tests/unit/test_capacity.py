@@ -1,14 +1,21 @@
 """The arithmetic that refuses what could only fail under load or in the middle of a rollout."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.settings import Settings
+from app.ingestion.worker import RELEASE_SECONDS
+from app.settings import LINGER_SECONDS, Settings
 from app.worker import pool_size
+from components.local.programs import STOP_SECONDS
+from components.local.slots import WORKER_SECONDS
+from stacks import capacity
 from stacks.capacity import POSTGRES_RESERVED, ConnectionBudget, ReleaseTimes, web_workers
-from stacks.settings import AppSettings, RolloutSettings
+from stacks.settings import PROJECT, AppSettings, RolloutSettings
 
 pytestmark = pytest.mark.unit
 
@@ -148,9 +155,29 @@ def test_the_default_release_takes_less_than_15_minutes_and_a_failed_one_goes_ba
     assert times.rollback < 5 * 60
 
 
+TIMES = ReleaseTimes(startup=60, drain=2, graceful=30, migration=300)
+
+
 def test_a_failed_release_has_already_migrated_so_going_back_does_not_count_the_migration() -> None:
-    times = ReleaseTimes(startup=60, drain=2, graceful=30, migration=300)
-    assert (times.rollout, times.rollback) == (392, 92)
+    assert (TIMES.rollout, TIMES.rollback) == (300 + 60 + 21 + 35, 60 + 21 + 21 + 35)
+
+
+@pytest.mark.parametrize(("drain", "graceful"), [(0, 1), (2, 30), (60, 120)])
+def test_a_web_process_is_given_as_long_to_stop_as_gunicorn_itself_gives_it(
+    drain: int, graceful: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://rag:0123456789abcdef@127.0.0.1/rag")
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setenv("DRAIN_SECONDS", str(drain))
+    monkeypatch.setenv("GRACEFUL_TIMEOUT_SECONDS", str(graceful))
+    times = ReleaseTimes(startup=60, drain=drain, graceful=graceful, migration=300)
+    assert times.web_stop == runpy.run_path(str(PROJECT / "gunicorn_conf.py"))["graceful_timeout"]
+    assert times.web_stop - drain - graceful == LINGER_SECONDS + capacity.EXIT_SECONDS
+
+
+def test_a_worker_is_given_what_it_takes_to_stop_and_what_the_slots_wait_for_a_new_one() -> None:
+    assert TIMES.worker_change == 2 * RELEASE_SECONDS + WORKER_SECONDS
+    assert TIMES.web_stop < STOP_SECONDS
 
 
 @pytest.mark.parametrize(("cpus", "workers"), [(1, 2), (2, 2), (3, 3), (4, 4), (64, 4)])

@@ -248,17 +248,17 @@ def test_a_full_digest_is_accepted_and_null_means_this_checkout() -> None:
 
 
 def test_a_release_that_could_take_over_fifteen_minutes_is_refused() -> None:
-    message = refusal(rollout={"migration_seconds": 809})
+    message = refusal(rollout={"migration_seconds": 785})
     assert "a release could take 901 s, over the promised 900 s" in message
     assert "lower migration_seconds" in message
-    assert parse({"rollout": {"migration_seconds": 808}}).rollout.times.rollout == 900
+    assert parse({"rollout": {"migration_seconds": 784}}).rollout.times.rollout == 900
 
 
 def test_a_failed_release_that_could_take_over_five_minutes_to_go_back_is_refused() -> None:
-    message = refusal(rollout={"startup_seconds": 269})
+    message = refusal(rollout={"startup_seconds": 224})
     assert "a failed release could take 301 s to go back, over the promised 300 s" in message
     assert "lower startup_seconds" in message
-    assert parse({"rollout": {"startup_seconds": 268}}).rollout.times.rollback == 300
+    assert parse({"rollout": {"startup_seconds": 223}}).rollout.times.rollback == 300
 
 
 @pytest.mark.parametrize("name", sorted(MANAGED_ENVIRONMENT))
