@@ -1,6 +1,5 @@
 """The nine steps on one machine, in the order in which they happen."""
 
-import os
 import tomllib
 from collections.abc import Mapping
 
@@ -9,6 +8,7 @@ import pulumi
 from components.local.app_service import AppService, AppServiceArgs
 from components.local.autoscaler import Autoscaler, AutoscalerArgs
 from components.local.content import digest_of
+from components.local.cpus import usable_cpus
 from components.local.database import Database, DatabaseArgs
 from components.local.migration import Migration, MigrationArgs
 from components.local.registry import Registry, RegistryArgs
@@ -82,7 +82,7 @@ def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
         pulumi.ResourceOptions(depends_on=[migration]),
     )
     bounds = settings.app.web_processes
-    workers = web_workers(cpus=os.cpu_count() or 1, low=bounds.min, high=bounds.max)
+    workers = web_workers(cpus=usable_cpus(), low=bounds.min, high=bounds.max)
     Autoscaler("autoscaler", AutoscalerArgs(root=supervisor.root, service=service.handle, workers=workers))
 
     # 9. Rollout check: only now is the update a success.

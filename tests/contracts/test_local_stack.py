@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import os
 
 import pytest
 
@@ -141,6 +142,18 @@ def test_every_provider_is_stored_as_a_secret(recording: Recording) -> None:
 def test_the_data_and_nothing_else_is_protected_by_one_knob(keys: dict[str, object], protected: set[str]) -> None:
     made = recorded(settings(**keys))
     assert {resource.name for resource in made.resources if resource.protect} == protected
+
+
+def test_web_processes_follow_the_processors_of_this_container_and_not_those_of_its_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def one(_process: int) -> set[int]:
+        return {0}
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", one, raising=False)
+    made = recorded(settings(app={"web_processes": {"min": 1, "max": 4}}))
+    assert made.one("autoscaler-scale").inputs["workers"] == 1
 
 
 def test_a_rollback_deploys_the_digest_that_was_asked_for_and_not_this_checkout() -> None:
