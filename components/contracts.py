@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.workload import Process
+
 
 class DeploymentError(Exception):
     """A deployment cannot go on. The message says what is wrong, what it means, and what to do."""
@@ -42,3 +44,18 @@ class ServiceHandle:
 
 SecretReferences = Mapping[str, pulumi.Input[str]]
 """Environment name to the place where the platform keeps its value."""
+
+
+def secrets_of(process: Process, references: SecretReferences) -> dict[str, pulumi.Input[str]]:
+    """The references of the secrets that this process names, and of no others.
+
+    Raises DeploymentError when one of them is missing: the process could not start, or would start without it.
+    """
+    missing = sorted(process.secrets - references.keys())
+    if missing:
+        raise DeploymentError(
+            f"the process {process.name!r} needs the secret {' and '.join(missing)}, and nothing says where it is kept "
+            f"(known: {', '.join(sorted(references)) or 'none'}); nothing was deployed. Let the Secrets component of "
+            "this target hand it over, or take the name off the process in components/workload.py"
+        )
+    return {name: references[name] for name in sorted(process.secrets)}

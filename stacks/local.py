@@ -63,7 +63,7 @@ def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
             workload=workload,
             release=release.handle,
             programs=release.programs,
-            secrets=secrets.readable_by(workload.migrate.secrets),
+            secrets=secrets.references,
             seconds=settings.rollout.migration_seconds,
         ),
     )

@@ -15,7 +15,7 @@ from components.contracts import ReleaseHandle, SecretReferences, ServiceHandle
 from components.dynamic import plain_errors
 from components.local.files import write_file
 from components.local.paths import LocalPaths
-from components.local.process import ProcessSpec
+from components.local.process import ProcessSpec, process_properties
 from components.local.programs import web_program, worker_program
 from components.local.slots import Slots
 from components.local.supervisor import launcher
@@ -101,14 +101,8 @@ class _Processes(Resource, module="local", name="Processes"):
             "programs": args.programs,
             "port": workload.port,
             "environment": workload.environment_for(release.digest),
-            "web": {
-                "command": list(workload.web.command),
-                "secrets": {name: args.secrets[name] for name in sorted(workload.web.secrets)},
-            },
-            "worker": {
-                "command": list(workload.worker.command),
-                "secrets": {name: args.secrets[name] for name in sorted(workload.worker.secrets)},
-            },
+            "web": process_properties(workload.web, args.secrets),
+            "worker": process_properties(workload.worker, args.secrets),
             "ready": workload.probes.ready,
             "health": workload.probes.health,
             "startup_seconds": args.startup_seconds,
@@ -121,7 +115,10 @@ class _Processes(Resource, module="local", name="Processes"):
 
 @dataclass(frozen=True, kw_only=True)
 class AppServiceArgs:
-    """`root` is the state folder; `startup_seconds` is how long a new release may take to become ready."""
+    """`root` is the state folder; `startup_seconds` is how long a new release may take to become ready.
+
+    Of `secrets` each process is handed those that it names.
+    """
 
     root: pulumi.Input[str]
     workload: WorkloadSpec

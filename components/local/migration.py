@@ -14,7 +14,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
 
 from components.contracts import DeploymentError, ReleaseHandle, SecretReferences
 from components.dynamic import plain_errors
-from components.local.process import ProcessSpec
+from components.local.process import ProcessSpec, process_properties
 from components.naming import short
 from components.workload import WorkloadSpec
 
@@ -95,7 +95,7 @@ class _Task(Resource, module="local", name="MigrationTask"):
             "release": release.location,
             "programs": args.programs,
             "environment": workload.environment_for(release.digest),
-            "migrate": {"command": list(workload.migrate.command), "secrets": dict(args.secrets)},
+            "migrate": process_properties(workload.migrate, args.secrets),
             "seconds": args.seconds,
             "report": None,
         }
@@ -104,7 +104,7 @@ class _Task(Resource, module="local", name="MigrationTask"):
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationArgs:
-    """`secrets` are the references that the migration may read; `seconds` is how long it may take."""
+    """Of `secrets` the migration is handed those that it names; `seconds` is how long it may take."""
 
     workload: WorkloadSpec
     release: ReleaseHandle

@@ -7,8 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
+from components.contracts import SecretReferences, secrets_of
+from components.workload import Process
+
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
 """What a process keeps of the machine's environment; everything else comes from the release's own settings."""
+
+
+def process_properties(process: Process, secrets: SecretReferences) -> dict[str, Any]:
+    """One process among a dynamic resource's properties, with the secrets that it names and no others."""
+    return {"command": list(process.command), "secrets": secrets_of(process, secrets)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +32,7 @@ class ProcessSpec:
 
     @classmethod
     def of(cls, props: Mapping[str, Any], process: str) -> Self:
-        """Reads a process out of a dynamic resource's properties, where it was put by `properties`."""
+        """Reads a process out of a dynamic resource's properties, where `process_properties` put it."""
         return cls(
             digest=props["digest"],
             release=props["release"],

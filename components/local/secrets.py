@@ -2,7 +2,6 @@
 
 import secrets
 import string
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,7 @@ class SecretsArgs:
 
 
 class Secrets(pulumi.ComponentResource):
-    """Every secret of the service by its environment name; each process is handed only those it names."""
+    """Where every secret of the service is kept, by its environment name."""
 
     references: SecretReferences
     api_key_file: pulumi.Output[str]
@@ -80,7 +79,3 @@ class Secrets(pulumi.ComponentResource):
         self.api_key_file = file.api_key_file
         self.references = {DATABASE_URL: args.database_url, BOOTSTRAP_API_KEY: file.api_key_file}
         self.register_outputs({"api_key_file": self.api_key_file})
-
-    def readable_by(self, names: frozenset[str]) -> Mapping[str, pulumi.Input[str]]:
-        """The references of these secrets and of no others."""
-        return {name: self.references[name] for name in sorted(names)}

@@ -4,13 +4,17 @@ import ast
 import dataclasses
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pulumi
 import pytest
 
-from tests.contracts.cases import CASES, Given, discovered
+from components.contracts import DeploymentError
+from components.local.app_service import AppService, AppServiceArgs
+from components.local.migration import Migration, MigrationArgs
+from components.workload import BOOTSTRAP_API_KEY, DATABASE_URL
+from tests.contracts.cases import CASES, WORKLOAD, Given, discovered
 from tests.contracts.recorder import Recording, Registered, record, unknown
 
 pytestmark = pytest.mark.unit
@@ -191,3 +195,36 @@ def test_an_output_in_an_f_string_is_an_error_instead_of_deployed_text() -> None
 
     with pytest.raises(Exception, match=r"Calling __str__ on an Output\[T\] is not supported"):
         record(program)
+
+
+HANDED: Mapping[Component, Mapping[str, frozenset[str]]] = {
+    AppService: {"web": WORKLOAD.web.secrets, "worker": WORKLOAD.worker.secrets},
+    Migration: {"migrate": WORKLOAD.migrate.secrets},
+}
+"""Components that run processes, and what each process may read."""
+
+
+def with_secrets(component: Component, references: Mapping[str, pulumi.Input[str]]) -> Recording:
+    arguments = cast(AppServiceArgs | MigrationArgs, CASES[component](known))
+    given = dataclasses.replace(arguments, secrets=references)
+    return record(lambda: cast(Callable[..., object], component)("part", given))
+
+
+@pytest.mark.parametrize("component", HANDED, ids=lambda cls: cast(Component, cls).__name__)
+def test_each_process_is_handed_the_secrets_that_it_names_whatever_else_its_component_is_given(
+    component: Component,
+) -> None:
+    references = {name: f"/secrets/{name}" for name in (DATABASE_URL, BOOTSTRAP_API_KEY, "ANOTHER")}
+    (task,) = [resource for resource in with_secrets(component, references).resources if resource.custom]
+    for process, names in HANDED[component].items():
+        assert task.inputs[process]["secrets"] == {name: references[name] for name in names}
+
+
+@pytest.mark.parametrize("component", HANDED, ids=lambda cls: cast(Component, cls).__name__)
+def test_a_secret_that_nobody_keeps_is_an_error_that_names_it_and_the_process(component: Component) -> None:
+    with pytest.raises(DeploymentError) as caught:
+        with_secrets(component, {BOOTSTRAP_API_KEY: "/secrets/KEY"})
+    process = next(iter(HANDED[component]))
+    message = str(caught.value)
+    assert message.startswith(f"the process {process!r} needs the secret DATABASE_URL, and nothing says where it is")
+    assert "(known: BOOTSTRAP_API_KEY); nothing was deployed" in message

@@ -7,7 +7,6 @@ import os
 
 import pytest
 
-from components.local.secrets import Secrets, SecretsArgs
 from stacks import compose as compose_any
 from stacks.local import compose
 from stacks.settings import LocalSettings, parse_settings
@@ -111,17 +110,6 @@ def test_each_process_is_handed_its_own_secrets_and_no_others(recording: Recordi
     assert set(service["web"]["secrets"]) == {"DATABASE_URL"}
     assert set(service["worker"]["secrets"]) == {"DATABASE_URL"}
     assert set(task["migrate"]["secrets"]) == {"DATABASE_URL", "BOOTSTRAP_API_KEY"}
-
-
-def test_a_consumer_is_handed_the_references_that_it_names_and_no_others() -> None:
-    handed: list[set[str]] = []
-
-    def program() -> None:
-        secrets = Secrets("secrets", SecretsArgs(root="/srv/.local", database_url="/srv/.local/secrets/DATABASE_URL"))
-        handed.append(set(secrets.readable_by(frozenset({"DATABASE_URL"}))))
-
-    record(program)
-    assert handed == [{"DATABASE_URL"}]
 
 
 def test_every_provider_is_stored_as_a_secret(recording: Recording) -> None:
