@@ -69,6 +69,7 @@ def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
     )
 
     # 8. AppService, then Autoscaler.
+    bounds = settings.app.web_processes
     service = AppService(
         "service",
         AppServiceArgs(
@@ -78,10 +79,10 @@ def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
             programs=release.programs,
             secrets=secrets.references,
             startup_seconds=settings.rollout.startup_seconds,
+            most_web_processes=bounds.max,
         ),
         pulumi.ResourceOptions(depends_on=[migration]),
     )
-    bounds = settings.app.web_processes
     workers = web_workers(cpus=usable_cpus(), low=bounds.min, high=bounds.max)
     Autoscaler("autoscaler", AutoscalerArgs(root=supervisor.root, service=service.handle, workers=workers))
 

@@ -32,7 +32,10 @@ class _ServiceProvider(ResourceProvider):
 
     @plain_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """What runs is compared with what should run, so a stopped or replaced process is a difference."""
+        """What runs is compared with what should run, so a stopped or replaced process is a difference.
+
+        Another bound of the web processes is none: the Autoscaler changes their number without a restart.
+        """
         if _olds["root"] != _news["root"]:
             return DiffResult(changes=True, replaces=["root"], delete_before_replace=True)
         slots = Slots(LocalPaths(Path(_olds["root"])))
@@ -70,6 +73,7 @@ def _deploy(props: dict[str, Any], *, serving: str, previous: str) -> dict[str, 
     write_file(_program_file(paths, "worker"), worker_program(paths, launcher=words))
     Supervisorctl(paths.control_socket).reload()
     slots = Slots(paths)
+    _bound(slots, int(props["most_web_processes"]))
     taken = slots.take_over(
         ProcessSpec.of(props, "web"),
         ProcessSpec.of(props, "worker"),
@@ -85,6 +89,16 @@ def _deploy(props: dict[str, Any], *, serving: str, previous: str) -> dict[str, 
         "evidence": taken.evidence,
         "previous": serving if replaced else previous,
     }
+
+
+def _bound(slots: Slots, most: int) -> None:
+    """Brings a scale of earlier settings down to what the connection budget was computed for.
+
+    A new generation starts with the scale that is on record, beside the old one: both must be within the bound by then.
+    """
+    scale = slots.scaled_to()
+    if scale is not None and scale > most:
+        slots.scale(most)
 
 
 class _Processes(Resource, module="local", name="Processes"):
@@ -106,6 +120,7 @@ class _Processes(Resource, module="local", name="Processes"):
             "ready": workload.probes.ready,
             "health": workload.probes.health,
             "startup_seconds": args.startup_seconds,
+            "most_web_processes": args.most_web_processes,
             "serving": None,
             "evidence": None,
             "previous": None,
@@ -117,7 +132,8 @@ class _Processes(Resource, module="local", name="Processes"):
 class AppServiceArgs:
     """`root` is the state folder; `startup_seconds` is how long a new release may take to become ready.
 
-    Of `secrets` each process is handed those that it names.
+    `most_web_processes` is the bound of one generation that the connection budget was computed for. Of `secrets` each
+    process is handed those that it names.
     """
 
     root: pulumi.Input[str]
@@ -126,6 +142,7 @@ class AppServiceArgs:
     programs: pulumi.Input[str]
     secrets: SecretReferences
     startup_seconds: int
+    most_web_processes: int
 
 
 class AppService(pulumi.ComponentResource):

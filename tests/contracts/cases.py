@@ -57,6 +57,7 @@ CASES: Mapping[type[pulumi.ComponentResource], Case] = {
         programs=given("programs"),
         secrets=_secrets(given),
         startup_seconds=60,
+        most_web_processes=4,
     ),
     Autoscaler: lambda given: AutoscalerArgs(root=given(ROOT), service=_service(given), workers=2),
     RolloutCheck: lambda given: RolloutCheckArgs(service=_service(given), digest=DIGEST, health="/health", seconds=60),

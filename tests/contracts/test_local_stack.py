@@ -144,6 +144,11 @@ def test_web_processes_follow_the_processors_of_this_container_and_not_those_of_
     assert made.one("autoscaler-scale").inputs["workers"] == 1
 
 
+def test_the_service_is_held_to_the_web_processes_that_the_connection_budget_counts() -> None:
+    chosen = settings(app={"web_processes": {"min": 1, "max": 3}})
+    assert recorded(chosen).one("service-processes").inputs["most_web_processes"] == chosen.connections.web_processes
+
+
 def test_a_rollback_deploys_the_digest_that_was_asked_for_and_not_this_checkout() -> None:
     digest = "sha256:" + "d" * 64
     made = recorded(settings(release={"digest": digest}))

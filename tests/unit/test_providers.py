@@ -10,7 +10,7 @@ from pulumi.dynamic import DiffResult, ResourceProvider
 from components.local import app_service, supervisor
 from components.local.paths import LocalPaths
 from components.local.process import ProcessSpec
-from components.local.slots import Taken
+from components.local.slots import Slots, Taken
 from tests.contracts.cases import classes_below_components
 
 pytestmark = pytest.mark.unit
@@ -33,6 +33,7 @@ STATE: dict[str, Any] = {
     "ready": "/readyz",
     "health": "/health",
     "startup_seconds": 60.0,
+    "most_web_processes": 4.0,
 }
 
 
@@ -108,6 +109,8 @@ class Service:
         self._broken = set[str]()
         self._serving = ""
         self._state: dict[str, Any] | None = None
+        self.asked: int | None = None
+        self.scales_at_start: list[int | None] = []
         self._root = str(root)
         slots: Callable[[LocalPaths], Service] = lambda _paths: self  # noqa: E731  # why: a typed stand-in
         monkeypatch.setattr(app_service, "Supervisorctl", Control)
@@ -115,15 +118,25 @@ class Service:
 
     def take_over(self, web: ProcessSpec, _worker: ProcessSpec, *, ready: str, health: str, seconds: int) -> Taken:
         assert (ready, health, seconds) == ("/readyz", "/health", 60)
+        self.scales_at_start.append(self.asked)
         if web.digest in self._broken:
             return Taken(serving=self._serving, evidence="broken")
         self._serving = web.digest
         return Taken(serving=web.digest, evidence="")
 
-    def deploy(self, digest: str, *, broken: bool = False) -> tuple[str, str]:
+    def scaled_to(self) -> int | None:
+        return self.asked
+
+    def scale(self, workers: int) -> None:
+        self.asked = workers
+
+    def deploy(self, digest: str, *, broken: bool = False, most: float = 4.0) -> tuple[str, str]:
         """Deploys; returns what serves and what the stack calls the release before."""
         self._broken = {digest} if broken else set[str]()
-        provider, news = PROVIDERS["_ServiceProvider"](), STATE | {"root": self._root, "digest": digest}
+        provider, news = (
+            PROVIDERS["_ServiceProvider"](),
+            STATE | {"root": self._root, "digest": digest, "most_web_processes": most},
+        )
         done = provider.create(news) if self._state is None else provider.update("service", self._state, news)
         state: dict[str, Any] = done.outs
         self._state = state
@@ -164,3 +177,28 @@ def test_after_a_rollback_one_can_go_forward_again(service: Service) -> None:
     service.deploy(A)
     service.deploy(B)
     assert service.deploy(A) == (A, B)
+
+
+@pytest.mark.parametrize(("asked", "started"), [(8, 2), (3, 2), (2, 2), (1, 1), (None, None)])
+def test_a_scale_above_a_bound_that_was_lowered_is_brought_down_before_the_next_generation_starts(
+    service: Service, asked: int | None, started: int | None
+) -> None:
+    service.deploy(A, most=8.0)
+    service.asked = asked
+    service.deploy(B, most=2.0)
+    assert service.scales_at_start[-1] == started
+
+
+def test_another_bound_of_the_web_processes_alone_restarts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = STATE | {"root": str(tmp_path)}
+    running = ProcessSpec.of(state, "web")
+
+    def runs(_slots: Slots) -> ProcessSpec:
+        return running
+
+    monkeypatch.setattr(Slots, "serving", runs)
+    monkeypatch.setattr(Slots, "worker", runs)
+    assert not diff("_ServiceProvider", state, state | {"most_web_processes": 2.0}).changes
+    assert diff("_ServiceProvider", state, state | {"environment": {"LOG_LEVEL": "DEBUG"}}).changes
