@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from components.contracts import DeploymentError
 from components.local.files import remove_tree
@@ -95,9 +95,9 @@ def _is_whole(release: Path, digest: str) -> bool:
 def prune(paths: LocalPaths, *, keep: int, also: Iterable[str]) -> list[str]:
     """Removes the oldest releases beyond `keep`, but none that a process runs or that `also` names.
 
-    Returns the digests removed. Environments that no remaining release uses go with them.
+    Returns the digests removed.
     """
-    needed = {digest.removeprefix("sha256:") for digest in also} | set(_running(paths))
+    needed = {digest.removeprefix("sha256:") for digest in also} | {Path(path).name for path in used(paths, "release")}
     removed: list[str] = []
     for folder in by_age(paths)[keep:]:
         if folder.name not in needed:
@@ -106,9 +106,10 @@ def prune(paths: LocalPaths, *, keep: int, also: Iterable[str]) -> list[str]:
     return removed
 
 
-def _running(paths: LocalPaths) -> Iterator[str]:
-    for slot in paths.slots.glob("*.json"):
-        yield Path(cast(str, json.loads(slot.read_text())["release"])).name
+def used(paths: LocalPaths, key: Literal["release", "programs"]) -> set[str]:
+    """The folders that the web slots and the worker were told to run from, whether they run now or not."""
+    slots = [cast(dict[str, str], json.loads(slot.read_text())) for slot in paths.slots.glob("*.json")]
+    return {slot[key] for slot in slots}
 
 
 def by_age(paths: LocalPaths) -> list[Path]:

@@ -19,12 +19,14 @@ from components.local.paths import LocalPaths
 from components.naming import fingerprint
 
 INSTALL_SECONDS = 600
+PINS = ("uv.lock", "pyproject.toml")
+"""What a release's packages are decided by."""
 
 
 def environment_of(release: Path, paths: LocalPaths) -> Path:
     """The Python environment of a release: one per lock file and interpreter, shared by releases that pin the same."""
-    pinned = (release / "uv.lock").read_text() + (release / "pyproject.toml").read_text() + sys.version
-    return paths.environments / fingerprint(pinned)
+    pinned = [(release / name).read_text() for name in PINS]
+    return paths.environments / fingerprint("".join([*pinned, sys.version]))
 
 
 def install(release: Path, paths: LocalPaths) -> Path:
@@ -61,6 +63,25 @@ def install(release: Path, paths: LocalPaths) -> Path:
     return target
 
 
+def prune_environments(paths: LocalPaths) -> list[str]:
+    """Removes the environments that no release kept here uses and that nothing was told to run from.
+
+    Returns the names removed. A kept release has an environment for this interpreter only; after another one has come,
+    going back installs it again.
+    """
+    needed = {environment_of(release, paths) for release in content.by_age(paths) if is_deployable(release)}
+    needed |= {Path(programs).parent for programs in content.used(paths, "programs")}
+    unused = sorted(folder for folder in paths.environments.glob("*") if folder.is_dir() and folder not in needed)
+    for folder in unused:
+        remove_tree(folder)
+    return [folder.name for folder in unused]
+
+
+def is_deployable(release: Path) -> bool:
+    """Whether a kept release still has the files that name its packages; one that lost them is refused anyway."""
+    return all((release / name).is_file() for name in PINS)
+
+
 class _ReleaseProvider(ResourceProvider):
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -86,6 +107,7 @@ def _publish(props: dict[str, Any]) -> dict[str, Any]:
         release = content.existing(digest, paths=paths)
     programs = install(release, paths) / "bin"
     content.prune(paths, keep=int(props["keep"]), also=[digest, props.get("previous", digest)])
+    prune_environments(paths)
     return {**props, "location": str(release), "programs": str(programs)}
 
 

@@ -11,6 +11,7 @@ from components.contracts import DeploymentError
 from components.local import content
 from components.local.files import write_file
 from components.local.paths import LocalPaths
+from components.local.process import ProcessSpec
 from components.naming import is_digest
 
 pytestmark = pytest.mark.unit
@@ -196,9 +197,17 @@ def test_pruning_keeps_the_newest(source: Path, paths: LocalPaths) -> None:
     assert paths.release(newest).is_dir()
 
 
+def runs(paths: LocalPaths, name: str, *, release: Path, programs: Path) -> None:
+    """Writes a slot's file as the service does."""
+    process = ProcessSpec(
+        digest="", release=str(release), programs=str(programs), command=["x"], environment={}, secrets={}
+    )
+    write_file(paths.slots / f"{name}.json", process.to_json())
+
+
 def test_pruning_keeps_what_a_process_runs_and_what_is_named_however_old(source: Path, paths: LocalPaths) -> None:
     running, named, gone, newest = (published(source, paths, text=str(age), age=age) for age in (40, 30, 20, 10))
-    write_file(paths.slots / "web-0.json", f'{{"release": "{paths.release(running)}"}}')
+    runs(paths, "web-0", release=paths.release(running), programs=paths.environments / "x" / "bin")
     assert content.prune(paths, keep=1, also=[named]) == [gone]
     for digest in (running, named, newest):
         assert paths.release(digest).is_dir()
