@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from components.contracts import SecretReferences, secrets_of
+from components.local.launch import KEPT
 from components.workload import Process
 
-KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
+# The launcher runs alone, without this package, so it is the launcher that names them.
+KEPT_ENVIRONMENT = KEPT
 """What a process keeps of the machine's environment; everything else comes from the release's own settings."""
 
 
