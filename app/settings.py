@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     chunk_size: Annotated[int, Field(ge=50, le=8000)] = 1000
     chunk_overlap: Annotated[int, Field(ge=0)] = 150
     min_chunk_size: Annotated[int, Field(ge=1)] = 100
+    tiktoken_cache_dir: Path | None = None
     worker_concurrency: Annotated[int, Field(ge=1, le=16)] = 1
     job_lease_seconds: Annotated[int, Field(ge=2, le=3600)] = 15
     job_max_attempts: Annotated[int, Field(ge=1, le=20)] = 3

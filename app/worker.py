@@ -40,6 +40,7 @@ def parse_rules(settings: Settings) -> ParseRules:
         max_pages=settings.max_pages_per_document,
         memory_mb=settings.parse_memory_mb,
         timeout_seconds=settings.parse_timeout_seconds,
+        token_tables=settings.tiktoken_cache_dir,
     )
 
 

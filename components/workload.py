@@ -65,6 +65,7 @@ OPERATOR_ENVIRONMENT = frozenset(
         "RATE_LIMIT_UPLOAD",
         "RETRIEVAL_METHOD",
         "RETRIEVAL_TOP_K",
+        "TIKTOKEN_CACHE_DIR",
         "TRUSTED_PROXY_HOPS",
         "UPLOAD_DIR",
         "WORKER_CONCURRENCY",

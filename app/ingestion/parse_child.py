@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from app.ingestion.chunking import ChunkRules, chunks_of, join_pages
@@ -39,6 +40,7 @@ class Task:
     memory_mb: int
     cpu_seconds: int
     parent: int
+    token_tables: str | None
 
     def dump(self) -> str:
         """The task as the command line argument that ``load`` reads."""
@@ -78,7 +80,7 @@ def parse(task: Task, source: BinaryIO, out: TextIO) -> None:
     from app.ingestion.extract import pages_of  # noqa: PLC0415
     from app.ingestion.tokens import token_counter  # noqa: PLC0415
 
-    counter = token_counter()
+    counter = token_counter(None if task.token_tables is None else Path(task.token_tables))
     rules = ChunkRules(size=task.chunk_size, overlap=task.chunk_overlap, minimum=task.min_chunk_size)
     pages = pages_of(source, FileKind(task.kind), task.max_pages)
     text, starts = join_pages(pages)

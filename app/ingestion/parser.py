@@ -24,17 +24,21 @@ _log = logging.getLogger(__name__)
 _SOURCE_ROOT = Path(__file__).resolve().parents[2]
 _LAST_LINE_WITHIN = 4096
 # The parser's environment is chosen, never inherited: the worker's holds secrets.
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR", "LD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParseRules:
-    """What to make of a file, and what parsing may cost: MiB of address space and seconds of wall and CPU time."""
+    """What to make of a file, and what parsing may cost: MiB of address space and seconds of wall and CPU time.
+
+    ``token_tables`` is the folder in which tiktoken's table is looked for; None: where tiktoken itself would.
+    """
 
     chunks: ChunkRules
     max_pages: int
     memory_mb: int
     timeout_seconds: int
+    token_tables: Path | None = None
 
 
 class ParsedDocument:
@@ -102,6 +106,7 @@ async def _run(content: IO[bytes], output: IO[bytes], kind: FileKind, rules: Par
         memory_mb=rules.memory_mb,
         cpu_seconds=rules.timeout_seconds,
         parent=os.getpid(),
+        token_tables=None if rules.token_tables is None else str(rules.token_tables.absolute()),
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable,

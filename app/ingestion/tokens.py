@@ -1,8 +1,8 @@
 """How many tokens a text has.
 
-Two counters exist. ``tiktoken`` (cl100k_base) is used when its table already lies in the cache that tiktoken itself
-would use (TIKTOKEN_CACHE_DIR, DATA_GYM_CACHE_DIR or the temporary folder); it is never fetched. Otherwise an estimator
-counts, built to err on the high side, so that a chunk never outgrows the limit of a model that counts exactly.
+Two counters exist. ``tiktoken`` (cl100k_base) is used when its table already lies in the folder that the settings name
+(TIKTOKEN_CACHE_DIR), or else where tiktoken itself would keep it; it is never fetched. Otherwise an estimator counts,
+built to err on the high side, so that a chunk never outgrows the limit of a model that counts exactly.
 """
 
 from __future__ import annotations
@@ -76,10 +76,9 @@ class TiktokenTokens:
         return len(self._encoding.encode(text, disallowed_special=()))
 
 
-def cached_table() -> Path | None:
-    """The complete cl100k_base table in tiktoken's cache, or None. Reads one file, never the network."""
-    folder = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
-    table = (Path(folder) if folder else Path(tempfile.gettempdir()) / "data-gym-cache") / _TABLE_NAME
+def cached_table(folder: Path | None) -> Path | None:
+    """The complete cl100k_base table in ``folder`` (None: tiktoken's usual one), or None. Never the network."""
+    table = (folder or Path(tempfile.gettempdir()) / "data-gym-cache") / _TABLE_NAME
     try:
         content = table.read_bytes()
     except OSError:
@@ -87,8 +86,11 @@ def cached_table() -> Path | None:
     return table if hashlib.sha256(content).hexdigest() == _TABLE_SHA256 else None
 
 
-def token_counter() -> TokenCounter:
-    """The best counter that this machine has without a download."""
-    if cached_table() is None:
+def token_counter(folder: Path | None) -> TokenCounter:
+    """The best counter that this machine has without a download, with its table in ``folder`` as above."""
+    table = cached_table(folder)
+    if table is None:
         return EstimatedTokens()
+    # The library takes its folder from nowhere else, and would fetch the table if it looked into another.
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(table.parent)
     return TiktokenTokens(tiktoken.get_encoding("cl100k_base"))

@@ -24,7 +24,8 @@ from app.ingestion.parser import ParseRules, parsed
 from app.ingestion.problems import FileProblem, ProblemCode
 from app.ingestion.sniffing import FileKind
 from app.ingestion.tokens import token_counter
-from tests.app.service import eventually
+from app.worker import parse_rules
+from tests.app.service import eventually, make_settings
 from tests.fixtures import bad_files
 from tests.fixtures.documents import docx, long_pdf
 
@@ -50,7 +51,7 @@ def parse(content: bytes, kind: FileKind, rules: ParseRules = RULES) -> tuple[in
             async with parsed(file, kind, rules) as document:
                 found = await document.read(0, document.chunks + 10)
                 assert len(found) == document.chunks
-                assert document.counter == token_counter().name
+                assert document.counter == token_counter(None).name
                 # A range that was read before can be read again, as a takeover and a retry do.
                 assert await document.read(1, 2) == found[1:3]
                 return document.pages, found
@@ -69,7 +70,7 @@ def test_the_child_hands_back_exactly_what_parsing_in_this_process_would() -> No
     pages, found = parse(content, FileKind.PDF)
     text, starts = join_pages(pages_of(io.BytesIO(content), FileKind.PDF, 300))
     assert pages == 12
-    assert found == list(chunks_of(text, starts, RULES.chunks, token_counter()))
+    assert found == list(chunks_of(text, starts, RULES.chunks, token_counter(None)))
     assert {chunk.page for chunk in found} == set(range(1, 13))
 
 
@@ -198,6 +199,7 @@ def test_a_parser_whose_worker_is_gone_before_it_starts_does_nothing() -> None:
         memory_mb=512,
         cpu_seconds=5,
         parent=1 if sys.platform == "linux" else os.getpid(),
+        token_tables="/tables",
     )
     assert Task.load(task.dump()) == task
     command = [sys.executable, "-m", "app.ingestion.parse_child", task.dump()]
@@ -209,3 +211,36 @@ def test_a_word_document_is_parsed_by_the_child_too() -> None:
     pages, found = parse(docx(["First page.", "Second page."]), FileKind.DOCX)
     assert pages == 2
     assert [(chunk.page, chunk.page_end) for chunk in found] == [(1, 2)]
+
+
+def test_the_parser_looks_for_the_token_table_in_the_folder_that_the_settings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
+    os.mkfifo(table)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "/elsewhere")
+    monkeypatch.setenv("DATA_GYM_CACHE_DIR", "/elsewhere")
+    url = "postgresql://rag:0123456789abcdef@127.0.0.1/rag"
+    rules = parse_rules(make_settings(url, tiktoken_cache_dir=tmp_path))
+
+    async def run() -> str:
+        with on_disk(b"A sentence.") as file:
+            async with parsed(file, FileKind.TXT, rules) as document:
+                return document.counter
+
+    async def opened_by_the_parser() -> int:
+        # Nobody can write into a pipe before somebody has opened it to read.
+        while True:
+            try:
+                return os.open(table, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:
+                await asyncio.sleep(0.01)
+
+    async def both() -> str:
+        parsing = asyncio.create_task(run())
+        writer = await asyncio.wait_for(opened_by_the_parser(), 30)
+        os.write(writer, b"no table")
+        os.close(writer)
+        return await parsing
+
+    assert asyncio.run(both()) == "estimated"

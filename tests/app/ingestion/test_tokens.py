@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import hashlib
+import os
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +12,12 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.ingestion import tokens
 from app.ingestion.tokens import EstimatedTokens, TiktokenTokens, cached_table, token_counter
 
 pytestmark = pytest.mark.unit
+
+TABLE = "9b5ad71b2ce5302211f9c61530b329a4922fc6a4"
 
 
 def test_without_a_table_the_estimator_counts_and_nothing_is_fetched(
@@ -20,18 +26,35 @@ def test_without_a_table_the_estimator_counts_and_nothing_is_fetched(
     def refuse(*_: Any, **__: Any) -> Any:
         raise AssertionError("a token count must not open a connection")
 
-    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    assert token_counter().name == "estimated"
+    assert token_counter(tmp_path).name == "estimated"
 
 
-def test_a_damaged_table_is_not_trusted_because_tiktoken_would_fetch_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_damaged_table_is_not_trusted_because_tiktoken_would_fetch_another(tmp_path: Path) -> None:
+    (tmp_path / TABLE).write_bytes(b"IQ== 0\n")
+    assert cached_table(tmp_path) is None
+    assert isinstance(token_counter(tmp_path), EstimatedTokens)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_tiktoken_looks_where_the_table_was_found_whatever_the_environment_says(
+    named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "9b5ad71b2ce5302211f9c61530b329a4922fc6a4").write_bytes(b"IQ== 0\n")
-    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
-    assert cached_table() is None
-    assert isinstance(token_counter(), EstimatedTokens)
+    content, folder = b"IQ== 0\n", tmp_path / "data-gym-cache"
+    folder.mkdir()
+    (folder / TABLE).write_bytes(content)
+    monkeypatch.setattr(tokens, "_TABLE_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "/elsewhere")
+    asked: list[str] = []
+
+    def encoding(name: str) -> tiktoken.Encoding:
+        asked.append(os.environ["TIKTOKEN_CACHE_DIR"])
+        return tiktoken.Encoding(name, pat_str=r"\S+", mergeable_ranks={b"!": 0}, special_tokens={})
+
+    monkeypatch.setattr(tiktoken, "get_encoding", encoding)
+    assert token_counter(folder if named else None).name == "tiktoken:cl100k_base"
+    assert asked == [str(folder)]
 
 
 def test_an_encoding_counts_its_own_tokens_and_text_like_a_special_token_is_text() -> None:

@@ -47,7 +47,7 @@ def book() -> bytes:
 def expected_chunks() -> list[tuple[int, int, int, int, str]]:
     """What indexing the book must leave, computed in this process."""
     text, starts = join_pages(pages_of(io.BytesIO(book()), FileKind.PDF, PAGES))
-    found = chunks_of(text, starts, ChunkRules(size=120, overlap=10, minimum=10), token_counter())
+    found = chunks_of(text, starts, ChunkRules(size=120, overlap=10, minimum=10), token_counter(None))
     return [(chunk.ordinal, chunk.page, chunk.start, chunk.end, chunk.text) for chunk in found]
 
 
