@@ -49,8 +49,10 @@ def run(settings: Settings, *, wait_seconds: float = WAIT_SECONDS) -> None:
     engine = create_sync_engine(settings, process="migrate")
     _wait_for(engine, wait_seconds)
     try:
-        _upgrade(settings)
+        outcome = _upgrade(settings)
         _bootstrap(engine, settings)
+        # Last, because the last line is what a platform shows of a task that succeeded.
+        _say(outcome)
     except CommandError as error:
         raise MigrationError(f"The migration scripts of this release cannot run: {error}") from error
     except KeyTakenError as error:
@@ -83,13 +85,13 @@ def _wait_for(engine: Engine, seconds: float) -> None:
             return
 
 
-def _upgrade(settings: Settings) -> None:
+def _upgrade(settings: Settings) -> str:
+    """Migrate, and return in words where the schema is now."""
     try:
         command.upgrade(alembic_config(settings.sqlalchemy_url), "head")
     except DatabaseAheadError as error:
-        _say(f"{error}; left as it is, because a schema serves the release before it too")
-    else:
-        _say("the schema is at this release's head")
+        return f"{error}; left as it is, because a schema serves the release before it too"
+    return "the schema is at this release's head"
 
 
 def _bootstrap(engine: Engine, settings: Settings) -> None:

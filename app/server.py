@@ -13,6 +13,7 @@ closed, never shut down: `shutdown(2)` would end it for everybody.
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -43,6 +44,7 @@ class DrainingServer(Server):
         self._drain_seconds = drain_seconds
         self._beat = beat
         self._stop_accepting_at: float | None = None
+        self._master = os.getppid()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM begins the drain; any other signal ends the process at once."""
@@ -55,6 +57,10 @@ class DrainingServer(Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop accepting; asked every 0.1 s."""
+        if os.getppid() != self._master:
+            # gunicorn's master was killed. A new one cannot know of this worker, which would serve an old release
+            # for ever on the socket that both hold.
+            self.handle_exit(signal.SIGTERM, None)
         leave = self._stop_accepting_at is not None and time.monotonic() >= self._stop_accepting_at
         return await super().on_tick(counter) or leave
 

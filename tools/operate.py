@@ -17,6 +17,7 @@ from components.local.content import by_age
 from components.local.files import tail
 from components.local.paths import LocalPaths
 from components.local.slots import Slots
+from components.local.supervisor import STOP_SECONDS
 from components.local.supervisorctl import Supervisorctl
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from components.local.supervisorctl import ProcessInfo
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-DOWN_SECONDS: Final = 200
+DOWN_SECONDS: Final = STOP_SECONDS
 LOG_LINES: Final = 15
 
 

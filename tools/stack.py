@@ -94,7 +94,8 @@ class LocalStack:
             say(f"the stack `{self._state.stack}` does not exist; there is nothing to remove")
             return 0
         self._ready()
-        arguments = ["--yes", "--skip-preview", *PLAIN_OUTPUT, "--config-file", str(self._state.config_file())]
+        # With its preview: otherwise the engine meets a protected database only after it has stopped the service.
+        arguments = ["--yes", *PLAIN_OUTPUT, "--config-file", str(self._state.config_file())]
         code = self._run("destroy", *arguments)
         if code == 0:
             self._state.remove()

@@ -18,6 +18,7 @@ from itertools import chain
 from app.retrieval.ports import AnswerPiece, Citation, Passage, Retrieval
 from app.retrieval.sentences import sentences_of
 from app.retrieval.words import beginning, content_words, gram_count, grams, same_word
+from app.text import PAGE_BREAK
 
 MAX_SENTENCES = 3
 FOLLOWING_SHARE = 0.8

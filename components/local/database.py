@@ -54,13 +54,28 @@ class _DatabaseProvider(ResourceProvider):
         if server.programs.is_dir():
             server.stop_orphan()
         remove_tree(server.folder)
+        paths.identity.unlink(missing_ok=True)
         for name in (DATABASE_URL, ADMIN_PASSWORD):
             remove_secret(paths.secrets / name)
 
 
 def _server(props: dict[str, Any]) -> Server:
-    folder = LocalPaths(Path(props["root"])).database(superuser=os.geteuid() == 0)
-    return Server(folder=folder, port=int(props["port"]), max_connections=int(props["max_connections"]))
+    paths = LocalPaths(Path(props["root"]))
+    return Server(
+        folder=paths.database(identity=_identity(paths)),
+        port=int(props["port"]),
+        max_connections=int(props["max_connections"]),
+    )
+
+
+def _identity(paths: LocalPaths) -> str | None:
+    """What names root's database folder: a random word in the state folder, and not the checkout's path.
+
+    So a checkout that was moved finds its data again, and replacing the resource at the old path removes none of it.
+    """
+    if os.geteuid() != 0:
+        return None
+    return write_secret_once(paths.identity, secrets.token_hex(6)) if paths.root.is_dir() else "gone"
 
 
 def _program_file(paths: LocalPaths) -> Path:

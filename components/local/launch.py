@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, cast
 
 PR_SET_PDEATHSIG: Final = 1
+HOLDER: Final = "web-2"
 KEPT: Final = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
 
 
@@ -45,9 +46,18 @@ def inherit_sockets(path: Path) -> list[str]:
     return [word for descriptor in descriptors for word in ("--bind", f"fd://{descriptor}")]
 
 
+def hold() -> None:
+    """Does nothing but keep the shared socket open: supervisord closes it with the last process that has it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pause()
+
+
 def main(state: Path, name: str) -> None:
     """Becomes the process that `slots/NAME.json` describes."""
     end_with_supervisord()
+    if name == HOLDER:
+        hold()
+        return
     slot = cast(dict[str, object], json.loads((state / "slots" / f"{name}.json").read_text()))
     environment = {key: os.environ[key] for key in KEPT if key in os.environ}
     environment |= cast(dict[str, str], slot["environment"])

@@ -61,13 +61,18 @@ class LocalPaths:
         """The private socket on which one web slot can be asked while both share the public port."""
         return self.sockets / f"web-{slot}.sock"
 
-    def database(self, *, superuser: bool) -> Path:
+    @property
+    def identity(self) -> Path:
+        """Where the name of root's database folder is kept: it must follow the checkout when that is moved."""
+        return self.root / "identity"
+
+    def database(self, *, identity: str | None) -> Path:
         """The database's folder: its programs, its data.
 
         PostgreSQL refuses to run as root, and another user cannot enter root's own folders; so where the deployment
-        runs as root, the database lives under /var/lib and runs as an unprivileged user.
+        runs as root, the database lives under /var/lib, named by `identity`, and runs as an unprivileged user.
         """
-        return Path("/var/lib") / f"rag-{fingerprint(str(self.root))}" if superuser else self.root / "database"
+        return Path("/var/lib") / f"rag-{identity}" if identity else self.root / "database"
 
     def log(self, program: str) -> Path:
         """One program's log."""

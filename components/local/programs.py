@@ -68,17 +68,19 @@ def postgres_program(*, command: Sequence[str], folder: Path, log: Path, user: s
 
 
 def web_program(paths: LocalPaths, *, launcher: Sequence[str], port: int) -> str:
-    """Two slots, blue and green, that share one listening socket.
+    """Two slots, blue and green, that share one listening socket, and a third process that does nothing but hold it.
 
     supervisord opens the socket and hands it to both (its FastCGI programs do that for any server), so connections
-    wait in the kernel's queue and are never refused while one slot takes over from the other.
+    wait in the kernel's queue and are never refused while one slot takes over from the other. Without the holder it
+    would close the socket when the only slot crashes, and end itself when it cannot bind it again, because processes
+    that the crash left over still have it.
     """
     return _ini(
         {
             "fcgi-program:web": {
                 "command": f"{_command(launcher)} web-%(process_num)d",
                 "process_name": "slot-%(process_num)d",
-                "numprocs": 2,
+                "numprocs": 3,
                 "socket": f"tcp://127.0.0.1:{port}",
                 "socket_backlog": 2048,
                 "autostart": "false",

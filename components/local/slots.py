@@ -13,16 +13,22 @@ from typing import cast
 
 import psutil
 
+from components.contracts import DeploymentError
 from components.local.files import tail, write_file
 from components.local.paths import LocalPaths
 from components.local.process import ProcessSpec
 from components.local.supervisorctl import ALIVE, Supervisorctl, wait_until
 
 SLOTS = (0, 1)
+HOLDER = 2
+"""The process of the same group that keeps the shared socket open, whatever becomes of the slots."""
 BROKEN = frozenset({"FATAL", "EXITED", "ABSENT"})
 LOG_LINES = 30
 WORKER_SECONDS = 15
+CRASHES = 3
+"""A new release whose web process ended so many times while it started is not waited for any longer."""
 SCALE = "web.scale"
+SCALE_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +82,7 @@ class Slots:
         """Lets a release take over. The old web process is stopped only after the new one answered that it is ready
         and the new worker runs; else both old ones stay or come back, and the evidence says why.
         """
+        self._control.start(_program(HOLDER))
         before, worker_before = self.serving(), self.worker()
         if before == web and worker_before == worker:
             return Taken(serving=web.digest, evidence="")
@@ -87,7 +94,7 @@ class Slots:
         write_file(self._file(f"web-{idle}"), web.to_json(socket=self._paths.slot_socket(idle)))
         self._control.start(_program(idle))
         if not self._becomes_ready(idle, web, ready=ready, health=health, seconds=seconds):
-            evidence = self._evidence(_program(idle), f"web-{idle}", web, f"was not ready within {seconds} s")
+            evidence = self._evidence(_program(idle), f"web-{idle}", web, f"never became ready (it had {seconds} s)")
             self._control.stop(_program(idle))
             return Taken(serving=before.digest if before else "", evidence=evidence)
         if not self._run_worker(worker):
@@ -124,9 +131,14 @@ class Slots:
         master = None if active is None else self._control.pid(_program(active))
         if active is None or master is None:
             return
-        running = len(psutil.Process(master).children())
-        for _ in range(abs(workers - running)):
-            self._control.signal(_program(active), "TTIN" if workers > running else "TTOU")
+        # One signal at a time, each seen to work: equal signals merge while the first waits to be handled.
+        while (running := _children(master)) not in {workers, None}:
+            self._control.signal(_program(active), "TTIN" if workers > (running or 0) else "TTOU")
+            if not wait_until(lambda before=running: _children(master) != before, seconds=SCALE_SECONDS):
+                raise DeploymentError(
+                    f"the web process count stays at {running} instead of {workers}, so the service serves with fewer "
+                    f"or more processes than asked for; see `make logs`, then run `make up` again"
+                )
 
     def scaled_to(self) -> int | None:
         """How many web processes were last asked for; None when never."""
@@ -135,13 +147,20 @@ class Slots:
 
     def stop(self) -> None:
         """Stops the worker and both slots."""
-        for program in ("worker", *(_program(slot) for slot in SLOTS)):
+        for program in ("worker", *(_program(slot) for slot in (*SLOTS, HOLDER))):
             if self._control.state(program) in ALIVE:
                 self._control.stop(program)
 
     def _becomes_ready(self, slot: int, web: ProcessSpec, *, ready: str, health: str, seconds: int) -> bool:
+        states = ["STARTING"]
+
         def settled() -> bool:
-            return self._control.state(_program(slot)) in BROKEN or self._answers(slot, web, ready=ready, health=health)
+            state = self._control.state(_program(slot))
+            if state != states[-1]:
+                states.append(state)
+            # supervisord goes on trying for a minute, which is right for what served before and too long for this.
+            crashed = state in BROKEN or states.count("BACKOFF") >= CRASHES
+            return crashed or self._answers(slot, web, ready=ready, health=health)
 
         wait_until(settled, seconds=seconds, every=0.1)
         return self._answers(slot, web, ready=ready, health=health)
@@ -174,6 +193,14 @@ class Slots:
 
     def _file(self, name: str) -> Path:
         return self._paths.slots / f"{name}.json"
+
+
+def _children(master: int) -> int | None:
+    """How many processes a gunicorn master has; None when it is gone (its successor starts right)."""
+    try:
+        return len(psutil.Process(master).children())
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _program(slot: int) -> str:

@@ -1,6 +1,7 @@
 """supervisord: the platform of one machine. It outlives `pulumi up`, restarts what crashes, holds the port."""
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from components.local.programs import supervisord_config
 from components.local.supervisorctl import Supervisorctl, wait_until
 
 START_SECONDS = 15
+ORPHAN_SECONDS = 45
+"""How long the processes of a killed supervisord may take to end by themselves: their longest usual drain."""
 STOP_SECONDS = 480
 """Over what supervisord grants the worker, the web process and PostgreSQL, which it stops one after the other."""
 KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
@@ -37,15 +40,20 @@ def start_supervisord(paths: LocalPaths, *, port: int) -> None:
     control = Supervisorctl(paths.control_socket)
     if control.running():
         return
+    if not wait_until(control.gone, seconds=STOP_SECONDS):
+        raise DeploymentError(
+            "supervisord is still stopping what it ran; nothing was started. Run `make up` again later"
+        )
     # After a crash of supervisord its programs end by themselves, which takes them a moment.
     crashed = (paths.supervisor / "supervisord.pid").exists()
-    if not wait_until(lambda: port_is_free(port), seconds=10 if crashed else 0):
+    if not wait_until(lambda: port_is_free(port), seconds=ORPHAN_SECONDS if crashed else 0):
         raise DeploymentError(
             f"port {port} of 127.0.0.1 is in use by another program, so the service could not be reached there; "
             f"nothing was changed. Stop that program, or set local.port in Pulumi.local.yaml to a free one"
         )
     for folder in (paths.supervisor / "programs", paths.logs, paths.slots, paths.sockets):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _require_own(paths.sockets)
     config = paths.supervisor / "supervisord.conf"
     write_file(config, supervisord_config(paths))
     environment = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
@@ -64,6 +72,16 @@ def start_supervisord(paths: LocalPaths, *, port: int) -> None:
         raise DeploymentError(
             f"supervisord did not start within {START_SECONDS} s, so nothing can run. The end of its log "
             f"({paths.log('supervisord')}):\n{tail(paths.log('supervisord'))}"
+        )
+
+
+def _require_own(folder: Path) -> None:
+    """The sockets' folder may lie in the temporary folder, where anybody could have made it first."""
+    found = folder.lstat()
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077 or not stat.S_ISDIR(found.st_mode):
+        raise DeploymentError(
+            f"{folder} belongs to somebody else or is open to others, who could then control the service; nothing was "
+            f"started. Remove it, or move the checkout to a shorter path, so that the folder lies inside it"
         )
 
 

@@ -1,5 +1,6 @@
 """Talks to the local target's supervisord over its Unix socket. Used by the components and by `tools/operate.py`."""
 
+import http.client
 import time
 import xmlrpc.client
 from collections.abc import Callable
@@ -16,6 +17,8 @@ BAD_NAME: Final = 10
 ALREADY_ADDED: Final = 90
 NOT_RUNNING: Final = 70
 ALREADY_STARTED: Final = 60
+UNREACHABLE: Final = (OSError, http.client.HTTPException)
+"""What a call raises when there is no supervisord, or when it ends in the middle of an answer."""
 
 
 T = TypeVar("T")
@@ -58,21 +61,31 @@ class Supervisorctl:
         """Whether a supervisord answers."""
         try:
             return self._call(lambda rpc: rpc.getState()).get("statename") == "RUNNING"
-        except (OSError, xmlrpc.client.Error):
+        except (*UNREACHABLE, xmlrpc.client.Error):
             return False
+
+    def gone(self) -> bool:
+        """Whether nothing answers. While its programs stop, supervisord is no longer running but still answers."""
+        try:
+            self._call(lambda rpc: rpc.getState())
+        except UNREACHABLE:
+            return True
+        except xmlrpc.client.Fault:
+            return False
+        return False
 
     def processes(self) -> list[ProcessInfo]:
         """All processes, or none when supervisord is not running."""
         try:
             return self._call(lambda rpc: rpc.getAllProcessInfo())
-        except OSError:
+        except UNREACHABLE:
             return []
 
     def state(self, name: str) -> str:
         """One process's state as supervisord names it (`RUNNING`, `FATAL`, ...); `ABSENT` when there is none."""
         try:
             return self._call(lambda rpc: rpc.getProcessInfo(name))["statename"]
-        except OSError:
+        except UNREACHABLE:
             return "ABSENT"
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == BAD_NAME:
@@ -82,7 +95,7 @@ class Supervisorctl:
     def start(self, name: str) -> None:
         """Starts a process without waiting for it; one that is already started is left as it is."""
         try:
-            self._call(lambda rpc: rpc.startProcess(name, False))
+            self._command(lambda rpc: rpc.startProcess(name, False))
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != ALREADY_STARTED:
                 raise DeploymentError(f"supervisord could not start {name}: {fault.faultString}") from None
@@ -90,25 +103,26 @@ class Supervisorctl:
     def stop(self, name: str) -> None:
         """Stops a process and waits until it has ended; supervisord kills it after the program's `stopwaitsecs`."""
         try:
-            self._call(lambda rpc: rpc.stopProcess(name, True))
+            self._command(lambda rpc: rpc.stopProcess(name, True))
         except xmlrpc.client.Fault as fault:
             if fault.faultCode not in {NOT_RUNNING, BAD_NAME}:
                 raise DeploymentError(f"supervisord could not stop {name}: {fault.faultString}") from None
 
     def pid(self, name: str) -> int | None:
         """A running process's id; None when it is not running."""
+        wanted = name if ":" in name else f"{name}:{name}"
         for process in self.processes():
-            if f"{process['group']}:{process['name']}" == name and process["pid"]:
+            if f"{process['group']}:{process['name']}" == wanted and process["pid"]:
                 return process["pid"]
         return None
 
     def signal(self, name: str, signal: str) -> None:
         """Sends a signal, by its name without `SIG`, to a running process."""
-        self._call(lambda rpc: rpc.signalProcess(name, signal))
+        self._command(lambda rpc: rpc.signalProcess(name, signal))
 
     def reload(self) -> None:
         """Reads the program files again: adds new programs, stops and removes gone ones, restarts changed ones."""
-        added, changed, removed = self._call(lambda rpc: rpc.reloadConfig())[0]
+        added, changed, removed = self._command(lambda rpc: rpc.reloadConfig())[0]
         for group in [*removed, *changed]:
             self._remove(group)
         for group in [*added, *changed]:
@@ -116,39 +130,39 @@ class Supervisorctl:
 
     def shutdown(self, *, seconds: float) -> None:
         """Stops everything and waits until supervisord itself is gone. Raises DeploymentError when it does not go."""
-        if self._gone():
+        if self.gone():
             return
         try:
             self._call(lambda rpc: rpc.shutdown())
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != SHUTTING_DOWN:
                 raise
-        if not wait_until(self._gone, seconds=seconds):
+        if not wait_until(self.gone, seconds=seconds):
             raise DeploymentError(
                 f"supervisord did not stop within {seconds:.0f} s; its programs are still running; "
                 "see the logs (`make logs`) and try `make down` again"
             )
 
-    def _gone(self) -> bool:
-        """Whether nothing answers. While its programs stop, supervisord is no longer running but still answers."""
-        try:
-            self._call(lambda rpc: rpc.getState())
-        except OSError:
-            return True
-        except xmlrpc.client.Fault:
-            return False
-        return False
-
     def _remove(self, group: str) -> None:
-        self._call(lambda rpc: rpc.stopProcessGroup(group, True))
-        self._call(lambda rpc: rpc.removeProcessGroup(group))
+        self._command(lambda rpc: rpc.stopProcessGroup(group, True))
+        self._command(lambda rpc: rpc.removeProcessGroup(group))
 
     def _add(self, group: str) -> None:
         try:
-            self._call(lambda rpc: rpc.addProcessGroup(group))
+            self._command(lambda rpc: rpc.addProcessGroup(group))
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != ALREADY_ADDED:
                 raise
+
+    def _command(self, method: Callable[[_Rpc], T]) -> T:
+        """A call that changes something: there must be a supervisord, and people are told when there is none."""
+        try:
+            return self._call(method)
+        except UNREACHABLE as error:
+            raise DeploymentError(
+                f"supervisord went away in the middle of the work ({type(error).__name__}), so the service may be half "
+                f"started; run `make up` again: it starts what is missing (`make logs` says why it went)"
+            ) from None
 
     def _call(self, method: Callable[[_Rpc], T]) -> T:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")

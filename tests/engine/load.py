@@ -63,7 +63,9 @@ class SteadyLoad:
     async def _run(self) -> None:
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         timeout = httpx.Timeout(30)
-        async with httpx.AsyncClient(base_url=self._url, limits=limits, timeout=timeout, headers=self._headers) as client:
+        async with httpx.AsyncClient(
+            base_url=self._url, limits=limits, timeout=timeout, headers=self._headers
+        ) as client:
             pending: set[asyncio.Task[None]] = set()
             loop = asyncio.get_running_loop()
             begin = loop.time()
@@ -86,7 +88,7 @@ class SteadyLoad:
             self.answers.counts[type(error).__name__] += 1
             return
         self.answers.counts[str(response.status_code)] += 1
-        if response.status_code != httpx.codes.OK:
+        if response.status_code != 200:
             self.answers.bodies.add(f"{response.request.url.path}: {response.text[:300]}")
-        if not query and response.status_code == httpx.codes.OK:
+        if not query and response.status_code == 200:
             self.answers.releases.add(str(response.json()["release"]))

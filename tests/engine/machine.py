@@ -15,7 +15,9 @@ from typing import Final, cast
 import httpx
 import yaml
 
+from components.local.content import digest_of
 from components.local.paths import LocalPaths
+from components.local.slots import Slots
 from components.local.supervisorctl import Supervisorctl
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -57,6 +59,7 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port, self.database_port = free_ports(2)
+        self._deployed = ""
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
@@ -70,6 +73,22 @@ class Machine:
     def paths(self) -> LocalPaths:
         """Where this machine's service keeps its things."""
         return LocalPaths(self.folder / ".local")
+
+    @property
+    def database(self) -> Path:
+        """The folder of its PostgreSQL, programs and data."""
+        identity = self.paths.identity
+        return self.paths.database(identity=identity.read_text() if identity.exists() else None)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the copy's source, with the configuration as it is, is what runs now."""
+        if (self.folder / "Pulumi.local.yaml").read_text() != self._deployed:
+            return False
+        slots = Slots(self.paths)
+        web, worker = slots.serving(), slots.worker()
+        wanted = digest_of(self.folder)
+        return web is not None and worker is not None and web.digest == worker.digest == wanted == self.serving()
 
     @property
     def control(self) -> Supervisorctl:
@@ -102,7 +121,14 @@ class Machine:
 
     def up(self) -> Run:
         """Deploys the copy's source; a failure fails the test."""
-        return self.stack("up").expect(0)
+        run = self.stack("up").expect(0)
+        self._deployed = (self.folder / "Pulumi.local.yaml").read_text()
+        return run
+
+    def settle(self) -> None:
+        """Deploys the copy's source unless just that runs."""
+        if not self.settled:
+            self.up()
 
     def planned(self) -> dict[str, int]:
         """What a preview would do: operation to count, `same` left out."""

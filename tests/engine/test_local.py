@@ -14,6 +14,7 @@ import psutil
 import psycopg
 import pytest
 
+from components.local.cpus import usable_cpus
 from components.local.supervisorctl import wait_until
 from tests.engine.load import SteadyLoad
 from tests.engine.machine import Machine
@@ -70,6 +71,17 @@ def edit(machine: Machine) -> Iterator[Callable[[str, str], None]]:
             path.write_text(text)
 
 
+@pytest.fixture
+def head(machine: Machine) -> Iterator[str]:
+    """The schema's revision, to which it returns after a test that migrates further."""
+    machine.settle()
+    head = migration_head(machine)
+    yield head
+    with psycopg.connect(database_url(machine)) as connection:
+        connection.execute("DROP TABLE IF EXISTS notes, blocker")
+        connection.execute("UPDATE alembic_version SET version_num = %s", [head])
+
+
 def read(machine: Machine, name: str) -> str:
     return (machine.folder / name).read_text()
 
@@ -91,7 +103,7 @@ def database_url(machine: Machine) -> str:
 
 def processes_of(machine: Machine) -> list[psutil.Process]:
     """Every process that names the machine's folders on its command line."""
-    marks = (str(machine.folder), str(machine.paths.database(superuser=True)))
+    marks = (str(machine.folder), str(machine.database))
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         try:
@@ -104,6 +116,7 @@ def processes_of(machine: Machine) -> list[psutil.Process]:
 
 
 def test_a_preview_after_an_update_says_that_nothing_changes(machine: Machine) -> None:
+    machine.settle()
     assert machine.planned() == {}
     assert machine.serving() == machine.outputs()["release"]
 
@@ -130,7 +143,7 @@ def test_a_changed_file_becomes_a_release_and_a_steady_load_loses_no_request(
 def test_a_rollback_returns_to_the_release_before_and_an_update_goes_forward_again(
     machine: Machine, edit: Callable[[str, str], None]
 ) -> None:
-    machine.up()
+    machine.settle()
     before = machine.serving()
     new_release(machine, edit, "a release to go back from")
     machine.up()
@@ -143,10 +156,9 @@ def test_a_rollback_returns_to_the_release_before_and_an_update_goes_forward_aga
 
 
 def test_a_rollback_across_a_migration_does_not_migrate_down_and_says_so(
-    machine: Machine, edit: Callable[[str, str], None]
+    machine: Machine, edit: Callable[[str, str], None], head: str
 ) -> None:
-    machine.up()
-    before, head = machine.serving(), migration_head(machine)
+    before = machine.serving()
     body = 'op.create_table("notes", sa.Column("id", sa.BigInteger(), primary_key=True))'
     edit("alembic/versions/9001_notes.py", MIGRATION.format(head=head, body=body))
     machine.up()
@@ -154,18 +166,14 @@ def test_a_rollback_across_a_migration_does_not_migrate_down_and_says_so(
     assert migration_head(machine) == "9001"
     machine.stack("rollback").expect(0)
     assert machine.serving() == before
-    assert "ahead" in machine.outputs()["migration"]
+    assert "a newer release has migrated it" in machine.outputs()["migration"]
     assert migration_head(machine) == "9001", "a rollback leaves the schema as it is"
-    with psycopg.connect(database_url(machine)) as connection:
-        connection.execute("DROP TABLE notes")
-        connection.execute("UPDATE alembic_version SET version_num = %s", [head])
 
 
 def test_a_migration_that_fails_stops_the_release_shows_its_log_and_can_be_tried_again(
-    machine: Machine, edit: Callable[[str, str], None]
+    machine: Machine, edit: Callable[[str, str], None], head: str
 ) -> None:
-    machine.up()
-    before, head = machine.serving(), migration_head(machine)
+    before = machine.serving()
     body = "op.execute(\"DO $$ BEGIN IF to_regclass('blocker') IS NULL THEN RAISE 'no blocker yet'; END IF; END $$\")"
     edit("alembic/versions/9001_fails.py", MIGRATION.format(head=head, body=body))
     run = machine.stack("up")
@@ -177,15 +185,12 @@ def test_a_migration_that_fails_stops_the_release_shows_its_log_and_can_be_tried
         connection.execute("CREATE TABLE blocker ()")
     machine.up()
     assert machine.serving() != before, "the same digest was tried again"
-    with psycopg.connect(database_url(machine)) as connection:
-        connection.execute("DROP TABLE blocker")
-        connection.execute("UPDATE alembic_version SET version_num = %s", [head])
 
 
 def test_a_release_that_never_becomes_healthy_fails_the_update_and_the_old_one_goes_on_serving(
     machine: Machine, edit: Callable[[str, str], None]
 ) -> None:
-    machine.up()
+    machine.settle()
     before = machine.serving()
     edit("app/main.py", "raise RuntimeError('this release cannot start')\n")
     with SteadyLoad(machine.url, machine.api_key()) as answers:
@@ -201,7 +206,7 @@ def test_a_release_that_never_becomes_healthy_fails_the_update_and_the_old_one_g
 def test_a_worker_that_does_not_stay_up_fails_the_release_and_the_old_worker_comes_back(
     machine: Machine, edit: Callable[[str, str], None]
 ) -> None:
-    machine.up()
+    machine.settle()
     before = machine.serving()
     edit("app/worker.py", "raise SystemExit('this worker cannot start')\n")
     run = machine.stack("up")
@@ -212,9 +217,9 @@ def test_a_worker_that_does_not_stay_up_fails_the_release_and_the_old_worker_com
 
 
 def test_what_crashes_comes_back_and_orphans_do_not_stay(machine: Machine) -> None:
-    machine.up()
+    machine.settle()
     before = machine.serving()
-    master = next(pid for slot in (0, 1) if (pid := machine.control.pid(f"web:slot-{slot}")))
+    master = _master(machine)
     children = psutil.Process(master).children()
     os.kill(master, signal.SIGKILL)
 
@@ -229,7 +234,7 @@ def test_what_crashes_comes_back_and_orphans_do_not_stay(machine: Machine) -> No
 
 
 def test_a_killed_postgresql_is_back_within_seconds_and_lost_no_committed_row(machine: Machine) -> None:
-    machine.up()
+    machine.settle()
     with psycopg.connect(database_url(machine)) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
     postmaster = machine.control.pid("postgres")
@@ -252,7 +257,7 @@ def test_a_killed_postgresql_is_back_within_seconds_and_lost_no_committed_row(ma
 
 
 def test_down_keeps_the_data_and_an_update_starts_it_again_without_migrating(machine: Machine) -> None:
-    machine.up()
+    machine.settle()
     before = machine.serving()
     machine.operate("down").expect(0)
     assert not _answers(machine)
@@ -265,7 +270,7 @@ def test_down_keeps_the_data_and_an_update_starts_it_again_without_migrating(mac
 
 
 def test_a_killed_supervisord_takes_its_processes_along_and_an_update_repairs_it(machine: Machine) -> None:
-    machine.up()
+    machine.settle()
     before = machine.serving()
     os.kill(int((machine.paths.supervisor / "supervisord.pid").read_text()), signal.SIGKILL)
     assert wait_until(lambda: not _answers(machine), seconds=60)
@@ -273,26 +278,22 @@ def test_a_killed_supervisord_takes_its_processes_along_and_an_update_repairs_it
     assert machine.serving() == before
 
 
-def test_more_web_processes_are_added_without_a_restart(machine: Machine) -> None:
+def test_more_web_processes_are_added_and_retired_without_a_restart(machine: Machine) -> None:
+    machine.settle()
+    before = _master(machine)
+    machine.configure(app={"web_processes": {"min": 1, "max": 2}, "environment": {"RATE_LIMIT_ENABLED": "false"}})
+    cpus = usable_cpus()
     machine.up()
-    slot = next(slot for slot in (0, 1) if machine.control.pid(f"web:slot-{slot}"))
-    master = machine.control.pid(f"web:slot-{slot}")
-    machine.configure(
-        app={"web_processes": {"min": 3, "max": 3}, "environment": {"RATE_LIMIT_ENABLED": "false"}, "pool_size": 2}
-    )
-    machine.up()
-    slot = next(slot for slot in (0, 1) if machine.control.pid(f"web:slot-{slot}"))
-    master = machine.control.pid(f"web:slot-{slot}")
-    assert master is not None
-    assert wait_until(lambda: len(psutil.Process(master).children()) == 3, seconds=30)
-    machine.configure(
-        app={"web_processes": {"min": 2, "max": 2}, "environment": {"RATE_LIMIT_ENABLED": "false"}, "pool_size": 2}
-    )
+    assert _master(machine) == before, "the number of processes is no reason for a new generation"
+    assert len(psutil.Process(before).children()) == min(2, cpus)
     machine.configure()
+    machine.up()
+    assert _master(machine) == before
+    assert len(psutil.Process(before).children()) == 1
 
 
 def test_nothing_secret_stands_in_the_state_in_logs_or_on_a_command_line(machine: Machine) -> None:
-    machine.up()
+    machine.settle()
     secrets = [file.read_text() for file in machine.paths.secrets.iterdir()]
     passwords = [text.split(":")[2].split("@")[0] if text.startswith("postgresql://") else text for text in secrets]
     assert len(passwords) >= 3
@@ -311,7 +312,7 @@ def test_nothing_secret_stands_in_the_state_in_logs_or_on_a_command_line(machine
 
 
 def test_everything_listens_on_loopback_alone(machine: Machine) -> None:
-    machine.up()
+    machine.settle()
     listening = [
         connection.laddr.ip
         for process in processes_of(machine)
@@ -332,18 +333,23 @@ def test_destroy_leaves_no_process_no_socket_and_no_file(tmp_path: Path) -> None
     assert _answers(machine), "a refused destroy stops nothing"
     machine.configure(profile="prod", database={"protect": False})
     machine.up()
+    database = machine.database
     machine.stack("destroy").expect(0)
     assert wait_until(lambda: not processes_of(machine), seconds=10)
     assert not (tmp_path / ".local").exists()
-    assert not machine.paths.database(superuser=True).exists()
+    assert not database.exists()
     assert not machine.paths.sockets.exists()
     with pytest.raises(httpx.ConnectError):
         httpx.get(machine.url)
 
 
+def _master(machine: Machine) -> int:
+    return next(pid for slot in (0, 1) if (pid := machine.control.pid(f"web:slot-{slot}")))
+
+
 def _answers(machine: Machine) -> bool:
     try:
-        return httpx.get(f"{machine.url}/health", timeout=2).status_code == httpx.codes.OK
+        return httpx.get(f"{machine.url}/health", timeout=2).status_code == 200
     except httpx.HTTPError:
         time.sleep(0.1)
         return False

@@ -48,12 +48,13 @@ def test_the_kernel_takes_the_longest_path_with_the_process_id_that_supervisord_
 
 def test_root_keeps_the_database_where_another_user_can_enter_and_each_checkout_its_own() -> None:
     paths = LocalPaths(Path("/root/rag/.local"))
-    assert paths.database(superuser=True).parent == Path("/var/lib")
-    assert paths.database(superuser=True) != LocalPaths(Path("/root/rag2/.local")).database(superuser=True)
+    assert paths.database(identity="a1b2").parent == Path("/var/lib")
+    moved = LocalPaths(Path("/root/rag2/.local"))
+    assert paths.database(identity="a1b2") == moved.database(identity="a1b2"), "a moved checkout finds its data"
 
 
 def test_a_person_keeps_the_database_in_the_state_folder() -> None:
-    assert LocalPaths(Path("/home/me/rag/.local")).database(superuser=False) == Path("/home/me/rag/.local/database")
+    assert LocalPaths(Path("/home/me/rag/.local")).database(identity=None) == Path("/home/me/rag/.local/database")
 
 
 def test_a_release_folder_is_named_by_the_digits_alone_because_a_colon_ends_a_path_in_a_search_path() -> None:
