@@ -11,9 +11,11 @@ import pytest
 from supervisor.options import ServerOptions  # pyright: ignore[reportMissingTypeStubs]  # why: it ships no types
 
 from components.contracts import DeploymentError
+from components.local import launch
 from components.local.files import write_file
 from components.local.paths import LocalPaths
 from components.local.programs import postgres_program, supervisord_config, web_program, worker_program
+from components.local.slots import HOLDER
 
 pytestmark = pytest.mark.unit
 
@@ -127,9 +129,12 @@ def plain(tmp_path: Path) -> LocalPaths:
     return LocalPaths(tmp_path / ".local")
 
 
-def test_both_slots_share_one_socket_on_loopback_so_that_none_is_refused_during_a_release(plain: LocalPaths) -> None:
+def test_both_slots_and_their_holder_share_one_socket_so_that_none_is_refused_during_a_release(
+    plain: LocalPaths,
+) -> None:
     web = next(group for group in parsed(plain).process_group_configs if group.name == "web")
-    assert [program.name for program in web.process_configs] == ["slot-0", "slot-1"]
+    assert [program.name for program in web.process_configs] == ["slot-0", "slot-1", f"slot-{HOLDER}"]
+    assert shlex.split(web.process_configs[HOLDER].command)[-1] == launch.HOLDER
     assert web.socket_config.url == "tcp://127.0.0.1:8123"
     assert web.socket_config.backlog == 2048
 

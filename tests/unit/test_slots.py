@@ -22,6 +22,7 @@ pytestmark = pytest.mark.unit
 OLD = "sha256:" + "a" * 64
 NEW = "sha256:" + "b" * 64
 NEWER = "sha256:" + "c" * 64
+HOLDER = "web:slot-2"
 
 
 def web(digest: str) -> ProcessSpec:
@@ -80,7 +81,12 @@ class Manager(Supervisorctl):
         return self.states.get(name, "STOPPED")
 
     def start(self, name: str) -> None:
+        if self.states.get(name) == "RUNNING":
+            return
         self.calls.append(f"start {name}")
+        if name == HOLDER:
+            self.states[name] = "RUNNING"
+            return
         file = "worker" if name == "worker" else f"web-{name[-1]}"
         spec = ProcessSpec.read(self.paths.slots / f"{file}.json")
         assert spec is not None
@@ -125,7 +131,7 @@ class Machine:
         found: dict[str, str] = {}
         for name, state in self.manager.states.items():
             spec = ProcessSpec.read(self.paths.slots / f"{'worker' if name == 'worker' else f'web-{name[-1]}'}.json")
-            if state == "RUNNING" and spec is not None:
+            if name != HOLDER and state == "RUNNING" and spec is not None:
                 found[name] = spec.digest
         return found
 
@@ -154,6 +160,19 @@ def test_the_first_release_takes_a_slot_and_the_worker(machine: Machine) -> None
     assert machine.slots.serving() == web(OLD)
 
 
+def test_what_holds_the_shared_socket_starts_before_the_first_release_and_outlives_a_failed_one(
+    machine: Machine,
+) -> None:
+    machine.manager.never_ready.add(OLD)
+    machine.deploy(OLD)
+    assert machine.manager.calls[0] == f"start {HOLDER}"
+    machine.deploy(NEW)
+    assert f"stop {HOLDER}" not in machine.manager.calls
+    assert machine.manager.states[HOLDER] == "RUNNING"
+    machine.slots.stop()
+    assert machine.manager.states[HOLDER] == "STOPPED"
+
+
 def test_a_new_release_takes_over_and_the_old_one_drains_only_after_it_is_ready(machine: Machine) -> None:
     machine.deploy(OLD)
     assert machine.deploy(NEW) == Taken(serving=NEW, evidence="")
@@ -175,7 +194,7 @@ def test_a_release_that_is_never_ready_is_stopped_and_the_old_one_was_never_touc
     machine.manager.never_ready.add(NEW)
     taken = machine.deploy(NEW)
     assert taken.serving == OLD
-    assert f"release {NEW} was not ready within 0 s" in taken.evidence
+    assert f"release {NEW} never became ready (it had 0 s)" in taken.evidence
     assert f"log of {NEW}" in taken.evidence
     assert str(machine.paths.log("web-1")) in taken.evidence
     assert machine.runs == {"web:slot-0": OLD, "worker": OLD}
