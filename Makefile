@@ -1,7 +1,7 @@
 # What a newcomer and CI type. `make` alone explains; docs/deployment.md tells the rest.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up demo ask status logs preview rollback down destroy test test-fast lint format bench engine clean
+.PHONY: help up demo ask status logs keys preview rollback down destroy test test-fast lint format bench engine clean
 
 PY := .venv/bin/python
 SOURCES := __main__.py stacks components app alembic policy tools tests bench gunicorn_conf.py
@@ -35,14 +35,19 @@ preview: .venv/.synced-local ## Show what `make up` would change
 rollback: .venv/.synced-local ## Go back to the release before, or to TO=sha256:...
 	@$(PY) -m tools.stack rollback --stack local $(if $(TO),--to "$$TO")
 
+keys: .venv/.synced-local ## API keys: make keys ARGS="create --tenant acme --label laptop" (or list, revoke)
+	@$(PY) -m tools.operate keys $(ARGS)
+
 down: .venv/.synced-local ## Stop every process; all data stays
 	@$(PY) -m tools.operate down
 
 destroy: .venv/.synced-local ## Remove the service and ALL its data from this machine
 	@$(PY) -m tools.stack destroy --stack local
 
+# Two runs: most tests wait for something, so two at a time take half as long; a steady load needs the machine alone.
 test: .venv/.synced-dev engine ## Run all tests (up to 10 min)
-	@.venv/bin/pytest
+	@.venv/bin/pytest -q -n 2 -m "not alone"
+	@.venv/bin/pytest -q -m alone
 
 test-fast: .venv/.synced-dev ## Run the tests that need neither the engine nor long-running processes
 	@.venv/bin/pytest -m "not engine and not integration"

@@ -25,7 +25,7 @@ HOLDER = 2
 BROKEN = frozenset({"FATAL", "EXITED", "ABSENT"})
 LOG_LINES = 30
 WORKER_SECONDS = 15
-CRASHES = 3
+CRASHES = 2
 """A new release whose web process ended so many times while it started is not waited for any longer."""
 SCALE = "web.scale"
 SCALE_SECONDS = 60

@@ -16,6 +16,7 @@ from components.contracts import DeploymentError
 from components.dynamic import plain_errors
 from components.local.files import port_is_free, remove_tree, tail, write_file
 from components.local.paths import LocalPaths
+from components.local.process import KEPT_ENVIRONMENT
 from components.local.programs import supervisord_config
 from components.local.supervisorctl import Supervisorctl, wait_until
 
@@ -24,7 +25,6 @@ ORPHAN_SECONDS = 45
 """How long the processes of a killed supervisord may take to end by themselves: their longest usual drain."""
 STOP_SECONDS = 480
 """Over what supervisord grants the worker, the web process and PostgreSQL, which it stops one after the other."""
-KEPT_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
 
 
 def launcher(root: str) -> Sequence[str]:

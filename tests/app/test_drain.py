@@ -1,5 +1,6 @@
 """A worker leaves without failing a request; measured with a real gunicorn."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -169,7 +170,11 @@ def test_a_connection_accepted_last_gets_its_answer(migrated_url: str, tmp_path:
 def _lingers(server: Gunicorn) -> bool:
     """Whether the worker has closed its listening socket."""
     [worker] = server.workers()
-    inodes = {str(path.readlink()) for path in Path(f"/proc/{worker}/fd").iterdir()}
+    inodes: set[str] = set()
+    for path in Path(f"/proc/{worker}/fd").iterdir():
+        # A descriptor may be closed while it is looked at.
+        with contextlib.suppress(FileNotFoundError):
+            inodes.add(str(path.readlink()))
     return not any(f"socket:[{line.split()[9]}]" in inodes for line in _listening_lines(worker))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from components.local import launch, process, supervisor
 from stacks.settings import PROJECT
 
 pytestmark = pytest.mark.unit
@@ -127,7 +126,3 @@ def test_every_clouds_folder_names_its_files_alike_so_that_learning_one_teaches_
     assert folders
     for folder in folders:
         assert required <= {file.name for file in folder.glob("*.py")}, folder.name
-
-
-def test_the_launcher_keeps_the_same_of_the_machines_environment_as_the_migration_and_supervisord() -> None:
-    assert launch.KEPT == process.KEPT_ENVIRONMENT == supervisor.KEPT_ENVIRONMENT
