@@ -152,14 +152,12 @@ class Slots:
                 self._control.stop(program)
 
     def _becomes_ready(self, slot: int, web: ProcessSpec, *, ready: str, health: str, seconds: int) -> bool:
-        states = ["STARTING"]
+        seen: set[int | None] = set()
 
         def settled() -> bool:
-            state = self._control.state(_program(slot))
-            if state != states[-1]:
-                states.append(state)
-            # supervisord goes on trying for a minute, which is right for what served before and too long for this.
-            crashed = state in BROKEN or states.count("BACKOFF") >= CRASHES
+            seen.add(self._control.pid(_program(slot)))
+            # supervisord goes on trying, which is right for what served before and too long for a new release.
+            crashed = self._control.state(_program(slot)) in BROKEN or len(seen - {None}) > CRASHES
             return crashed or self._answers(slot, web, ready=ready, health=health)
 
         wait_until(settled, seconds=seconds, every=0.1)

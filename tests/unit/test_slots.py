@@ -72,6 +72,8 @@ class Manager(Supervisorctl):
     never_ready: set[str] = field(default_factory=set[str])
     dying: set[str] = field(default_factory=set[str])
     dying_workers: set[str] = field(default_factory=set[str])
+    flapping: set[str] = field(default_factory=set[str])
+    looks: int = 0
     lying: set[str] = field(default_factory=set[str])
     states: dict[str, str] = field(default_factory=dict[str, str])
     calls: list[str] = field(default_factory=list[str])
@@ -79,6 +81,11 @@ class Manager(Supervisorctl):
 
     def state(self, name: str) -> str:
         return self.states.get(name, "STOPPED")
+
+    def pid(self, name: str) -> int | None:
+        # One that flaps is another process whenever it is looked at.
+        self.looks += 1
+        return self.looks if self.states.get(name) == "RUNNING" and name in self.flapping else 1
 
     def start(self, name: str) -> None:
         if self.states.get(name) == "RUNNING":
@@ -208,6 +215,16 @@ def test_a_release_that_crashes_is_given_up_at_once_and_not_after_its_time(machi
     taken = machine.deploy(NEW, seconds=250)  # waiting for all of them exceeds the limit above
     assert taken.serving == OLD
     assert "its process is FATAL" in taken.evidence
+
+
+@pytest.mark.timeout(60)
+def test_a_release_that_lives_just_long_enough_to_be_called_running_each_time_is_given_up_too(machine: Machine) -> None:
+    machine.deploy(OLD)
+    machine.manager.never_ready.add(NEW)
+    machine.manager.flapping.add("web:slot-1")
+    taken = machine.deploy(NEW, seconds=250)  # waiting for all of them exceeds the limit above
+    assert taken.serving == OLD
+    assert "its process is RUNNING" in taken.evidence
 
 
 def test_a_process_that_answers_for_another_release_is_not_taken_for_the_new_one(machine: Machine) -> None:
