@@ -16,8 +16,8 @@ class DeploymentError(Exception):
 class ReleaseHandle:
     """One immutable build of the service; everything after the Release component refers to its digest."""
 
-    digest: str
-    """`sha256:` and 64 hexadecimal digits, known before anything is created."""
+    digest: pulumi.Input[str]
+    """`sha256:` and 64 hexadecimal digits: known before anything is created, unless it must be built first."""
     location: pulumi.Output[str]
     """Where the platform finds it (a folder, an image by digest), known once it is in the registry."""
 
@@ -35,7 +35,7 @@ class DatabaseHandle:
 class ServiceHandle:
     """A service after its rollout, as the platform sees it. RolloutCheck compares that with what users get."""
 
-    url: str
+    url: pulumi.Input[str]
     serving: pulumi.Output[str]
     """The digest that the platform says it serves: the new one, or the old one if it went back."""
     evidence: pulumi.Output[str]

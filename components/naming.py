@@ -21,3 +21,10 @@ def short(digest: str) -> str:
 def fingerprint(text: str, *, length: int = 12) -> str:
     """A stable short name for a text (a path, a lock file's content): hexadecimal, safe in any name."""
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def image_digest(reference: str) -> str | None:
+    """The digest of an image reference `repository@sha256:...`; None when it is pinned by a tag or by nothing."""
+    repository, separator, digest = reference.partition("@")
+    named = re.fullmatch(r"[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?", repository) is not None
+    return digest if separator and named and is_digest(digest) else None

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from components.contracts import DeploymentError, ServiceHandle
+from components.contracts import DeploymentError, ReleaseHandle, ServiceHandle
 from components.dynamic import plain_errors
 from components.naming import short
 
@@ -26,13 +26,19 @@ AGREEING_ANSWERS = 3
 """So many answers in a row must name the new release: a platform may send the first to either generation."""
 
 
-def check_rollout(address: str, *, digest: str, serving: str, evidence: str, seconds: int) -> str:
+def check_rollout(
+    address: str, *, digest: str, serving: str, evidence: str, seconds: int, rollback: str, ask: bool = True
+) -> str:
     """Polls `address` until it reports `digest`; returns the evidence that was used, in words.
 
-    Raises DeploymentError when the platform says that it serves another release, or when the time is over.
+    Without `ask` the platform's own word is enough, for addresses that cannot be reached from here. `rollback` is the
+    command that goes back. Raises DeploymentError when the platform says that it serves another release, or when the
+    time is over.
     """
     if serving != digest:
         raise DeploymentError(_went_back(digest, serving, evidence))
+    if not ask:
+        return f"the platform serves {short(digest)}; {address} was not asked (rollout.evidence: platform)"
     deadline = time.monotonic() + seconds
     agreed, last = 0, "no answer"
     while agreed < AGREEING_ANSWERS:
@@ -42,7 +48,7 @@ def check_rollout(address: str, *, digest: str, serving: str, evidence: str, sec
             if time.monotonic() > deadline:
                 raise DeploymentError(
                     f"release {short(digest)} is not what users get: {address} said {last} for {seconds} s. The update "
-                    f"is not a success; see the service's log, or go back with `make rollback`.\n{evidence}".rstrip()
+                    f"is not a success; see the service's log, or go back with `{rollback}`.\n{evidence}".rstrip()
                 )
             time.sleep(POLL_SECONDS)
     return f"{address} reports {short(digest)}"
@@ -78,17 +84,20 @@ def _opener(address: str) -> urllib.request.OpenerDirector:
 class _CheckProvider(ResourceProvider):
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(id_=short(props["digest"]), outs=_check(props))
+        return CreateResult(id_=short(props["digest"]), outs=_check(props) | {"previous": ""})
 
     @plain_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Checked again whenever the release, the address or what the platform serves is another."""
-        keys = ("digest", "address", "serving", "evidence")
-        return DiffResult(changes=any(_olds[key] != _news[key] for key in keys))
+        keys = ("digest", "address", "serving", "evidence", "ask")
+        return DiffResult(changes=any(_olds.get(key) != _news[key] for key in keys))
 
     @plain_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(outs=_check(_news))
+        """A release that users got is what the next one can be rolled back to."""
+        before = _olds.get("release", "")
+        previous = before if before != _news["release"] else _olds["previous"]
+        return UpdateResult(outs=_check(_news) | {"previous": previous})
 
 
 def _check(props: dict[str, Any]) -> dict[str, Any]:
@@ -98,6 +107,8 @@ def _check(props: dict[str, Any]) -> dict[str, Any]:
         serving=props["serving"],
         evidence=props["evidence"],
         seconds=int(props["seconds"]),
+        rollback=props["rollback"],
+        ask=bool(props["ask"]),
     )
     return {**props, "used": used}
 
@@ -105,38 +116,53 @@ def _check(props: dict[str, Any]) -> dict[str, Any]:
 class _Check(Resource, module="release", name="Check"):
     used: pulumi.Output[str]
     url: pulumi.Output[str]
+    previous: pulumi.Output[str]
 
     def __init__(self, name: str, *, args: "RolloutCheckArgs", opts: pulumi.ResourceOptions) -> None:
         props: dict[str, Any] = {
             "url": args.service.url,
-            "address": f"{args.service.url}{args.health}",
-            "digest": args.digest,
+            "address": pulumi.Output.concat(args.service.url, args.health),
+            "digest": args.release.digest,
+            "release": args.release.location,
+            "ask": args.ask,
+            "rollback": args.rollback,
             "serving": args.service.serving,
             "evidence": args.service.evidence,
             "seconds": args.seconds,
             "used": None,
+            "previous": None,
         }
         super().__init__(_CheckProvider(), name, props, opts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutCheckArgs:
-    """`digest` is what users should get, `health` the path that reports it, `seconds` how long they may wait for it."""
+    """`release` is what users should get, `health` the path that reports it, `seconds` how long they may wait for it.
+
+    `rollback` is the command that goes back to the release before. `ask` is whether the public address is asked;
+    otherwise the platform's own word is taken.
+    """
 
     service: ServiceHandle
-    digest: str
+    release: ReleaseHandle
     health: str
     seconds: int
+    rollback: str
+    ask: bool = True
 
 
 class RolloutCheck(pulumi.ComponentResource):
-    """The proof that users get the release. `url` is known only once they do; `evidence` says how it was proved."""
+    """The proof that users get the release. `url` is known only once they do; `evidence` says how it was proved.
+
+    `previous` is where the release lies that users got before this one; empty after the first.
+    """
 
     url: pulumi.Output[str]
     evidence: pulumi.Output[str]
+    previous: pulumi.Output[str]
 
     def __init__(self, name: str, args: RolloutCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("rag:release:RolloutCheck", name, None, opts)
         check = _Check(f"{name}-check", args=args, opts=pulumi.ResourceOptions(parent=self))
-        self.url, self.evidence = check.url, check.used
+        self.url, self.evidence, self.previous = check.url, check.used, check.previous
         self.register_outputs({"url": check.url, "evidence": check.used})

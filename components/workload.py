@@ -6,6 +6,9 @@ and fails when something is set here that it does not read, or left out that it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+D = TypeVar("D")
 
 DATABASE_URL = "DATABASE_URL"
 BOOTSTRAP_API_KEY = "BOOTSTRAP_API_KEY"
@@ -127,6 +130,16 @@ class WorkloadSpec:
     migrate: Process = MIGRATE
     probes: Probes = Probes()
 
-    def environment_for(self, digest: str) -> dict[str, str]:
-        """The plain environment of one release: the same everywhere but for the digest that /health reports."""
+    def environment_for(self, digest: D) -> dict[str, str | D]:
+        """The plain environment of one release: the same everywhere but for the digest that /health reports.
+
+        The digest may be a value that is only known later (an Output); this module needs no engine for that.
+        """
         return {**self.environment, "APP_RELEASE": digest}
+
+    @property
+    def rewritten(self) -> tuple[str, ...]:
+        """Folders that a container with a read-only root must still be able to write to: uploads and parsing spool
+        in the first, heartbeats and counters of the web processes lie in the second, which is memory.
+        """
+        return ("/tmp", "/dev/shm")  # noqa: S108  # why: mount points inside of the container

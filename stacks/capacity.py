@@ -133,6 +133,61 @@ class ReleaseTimes:
         return self.startup + 2 * self.worker_change + self.web_stop
 
 
+LAME_DUCK_SECONDS = 2
+"""What a web process in a container still serves after SIGTERM while it asks clients on open connections to leave. The
+platform has taken it out of the load balancer before that (`rollout.drain_seconds`)."""
+PULL_SECONDS = 60
+"""What a platform is granted to find room for a replica and to fetch its image."""
+STOP_MARGIN_SECONDS = 3
+"""What a platform waits beyond the application's own bound before it kills."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerTimes:
+    """How long a release in containers may take at worst, in seconds, and what the platform must be told for that.
+
+    `startup` is what a new replica is given to become ready once its image is there; `drain` is what an old one is
+    granted after it has left the load balancer; `graceful` bounds the requests in flight after SIGTERM. `batches` is
+    how many groups of replicas are replaced one after the other.
+    """
+
+    startup: int
+    drain: int
+    graceful: int
+    migration: int
+    batches: int
+
+    @property
+    def web_stop(self) -> int:
+        """Seconds from SIGTERM until a web process is gone by itself."""
+        return LAME_DUCK_SECONDS + LINGER_SECONDS + self.graceful + EXIT_SECONDS
+
+    @property
+    def stop(self) -> int:
+        """Seconds from SIGTERM after which the platform may kill: longer than web and worker take at most."""
+        return max(self.web_stop, WORKER_STOP_SECONDS) + STOP_MARGIN_SECONDS
+
+    @property
+    def grace(self) -> int:
+        """Seconds from leaving the load balancer until the platform may kill."""
+        return self.drain + self.stop
+
+    @property
+    def progress(self) -> int:
+        """Seconds within which one group of new replicas must be ready, or the release has failed."""
+        return PULL_SECONDS + self.startup
+
+    @property
+    def rollout(self) -> int:
+        """Seconds for the slowest release that still succeeds."""
+        return self.migration + self.batches * self.progress + self.grace
+
+    @property
+    def rollback(self) -> int:
+        """Seconds until a release that fails in its first group is gone; the old replicas serve throughout."""
+        return self.progress + self.grace
+
+
 def web_workers(*, cpus: int, low: int, high: int) -> int:
     """How many web processes to run on a machine with this many processors: one each, within the bounds."""
     return max(low, min(high, cpus))

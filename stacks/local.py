@@ -1,6 +1,5 @@
 """The nine steps on one machine, in the order in which they happen."""
 
-import tomllib
 from collections.abc import Mapping
 
 import pulumi
@@ -19,8 +18,10 @@ from components.rollout import RolloutCheck, RolloutCheckArgs
 from components.workload import WorkloadSpec
 from stacks.capacity import web_workers
 from stacks.settings import LocalSettings
+from stacks.workload import workload_of
 
 STATE_FOLDER = ".local"
+ROLLBACK = "make rollback"
 
 
 def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
@@ -91,9 +92,10 @@ def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
         "rollout",
         RolloutCheckArgs(
             service=service.handle,
-            digest=release.handle.digest,
+            release=release.handle,
             health=workload.probes.health,
             seconds=settings.rollout.startup_seconds,
+            rollback=ROLLBACK,
         ),
     )
     return {
@@ -103,27 +105,16 @@ def compose(settings: LocalSettings) -> Mapping[str, pulumi.Input[object]]:
         "migration": migration.report,
         "evidence": rollout.evidence,
         "api_key_file": secrets.api_key_file,
-        "rollback": "make rollback",
+        "rollback": ROLLBACK,
     }
 
 
 def local_workload(settings: LocalSettings) -> WorkloadSpec:
     """What the service needs, with this machine's values."""
-    return WorkloadSpec(
-        name="rag",
+    return workload_of(
+        settings,
+        host="127.0.0.1",
         port=settings.local.port,
+        web_processes=settings.app.web_processes.min,
         drain_seconds=settings.rollout.drain_seconds,
-        graceful_seconds=settings.rollout.graceful_seconds,
-        environment={
-            "APP_ENV": settings.profile,
-            "APP_VERSION": tomllib.loads((settings.project / "pyproject.toml").read_text())["project"]["version"],
-            "API_HOST": "127.0.0.1",
-            "API_PORT": str(settings.local.port),
-            "API_WORKERS": str(settings.app.web_processes.min),
-            "DB_POOL_SIZE": str(settings.app.pool_size),
-            "DB_MAX_OVERFLOW": str(settings.app.max_overflow),
-            "DRAIN_SECONDS": str(settings.rollout.drain_seconds),
-            "GRACEFUL_TIMEOUT_SECONDS": str(settings.rollout.graceful_seconds),
-            **settings.app.environment,
-        },
     )

@@ -1,46 +1,16 @@
-"""A release's content: which files it is made of, its digest, and how it is copied and pruned."""
+"""The releases that one machine keeps: how they are copied, found again and pruned."""
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, cast
 
 from components.contracts import DeploymentError
 from components.local.files import remove_tree
 from components.local.paths import LocalPaths
-
-PARTS = ("app", "alembic", "alembic.ini", "gunicorn_conf.py", "pyproject.toml", "uv.lock")
-"""What a release holds: the service, its migrations, and the lock that pins its packages."""
-
-
-def source_files(source: Path) -> Iterator[Path]:
-    """The files of a release, relative to `source` and sorted; caches and hidden files are not part of it."""
-    for part in PARTS:
-        path = source / part
-        if path.is_file():
-            yield Path(part)
-        elif path.is_dir():
-            yield from sorted(
-                file.relative_to(source)
-                for file in path.rglob("*")
-                if file.is_file() and not any(_left_out(name) for name in file.relative_to(source).parts)
-            )
-        else:
-            raise DeploymentError(
-                f"{path} is missing, so there is no release to build; run from a complete checkout of the project"
-            )
-
-
-def digest_of(source: Path) -> str:
-    """The content digest of a release: the same files give the same digest on every machine."""
-    total = hashlib.sha256()
-    for file in source_files(source):
-        content = hashlib.sha256((source / file).read_bytes()).hexdigest()
-        total.update(f"{content}  {file.as_posix()}\n".encode())
-    return f"sha256:{total.hexdigest()}"
+from components.source import digest_of, source_files
 
 
 def publish(source: Path, *, digest: str, paths: LocalPaths) -> Path:
@@ -114,9 +84,5 @@ def used(paths: LocalPaths, key: Literal["release", "programs"]) -> set[str]:
 
 def by_age(paths: LocalPaths) -> list[Path]:
     """The releases kept here, the one deployed last first."""
-    folders = [folder for folder in paths.releases.glob("*") if folder.is_dir() and not _left_out(folder.name)]
+    folders = [folder for folder in paths.releases.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
     return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
-
-
-def _left_out(name: str) -> bool:
-    return name == "__pycache__" or name.startswith(".") or name.endswith(".pyc")

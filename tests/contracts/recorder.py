@@ -3,6 +3,8 @@
 Pulumi's own mocks accept duplicate names and never show options. This monitor takes the requests themselves.
 """
 
+import functools
+import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -85,27 +87,56 @@ def provider_outputs() -> dict[str, set[str]]:
     return found
 
 
+@functools.cache
+def sdk_outputs(token: str) -> frozenset[str]:
+    """The texts that a provider answers for a type of an SDK (`aws:ec2/vpc:Vpc`), by the getters of its class."""
+    package, path, name = token.split(":")
+    folder = path.split("/")[0] if package != "kubernetes" else path.replace("/", ".")
+    module = f"pulumi_{package.replace('-', '_')}" + ("" if folder == "index" else f".{folder}")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError):
+        return frozenset()
+    getters = [
+        member.fget
+        for member in cast(Mapping[str, object], vars(cls)).values()
+        if isinstance(member, property) and member.fget
+    ]
+    return frozenset(
+        str(getattr(getter, "_pulumi_name", getter.__name__))
+        for getter in getters
+        if str(getter.__annotations__.get("return")) in {"pulumi.Output[_builtins.str]", "pulumi.Output[builtins.str]"}
+    )
+
+
+Calls = Mapping[str, Mapping[str, object]]
+"""The answers of providers' functions, by token. Components may call none; a stack may look up its account."""
+
+
 class _Outputs(mocks.Mocks):
     """Outputs as a provider gives them: a text that says where it is from, or unknown in a preview."""
 
-    def __init__(self, *, preview: bool) -> None:
+    def __init__(self, *, preview: bool, calls: Calls) -> None:
         self._preview = preview
+        self._calls = calls
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs = cast(dict[str, Any], args.inputs)  # pyright: ignore[reportUnknownMemberType]  # why: a bare dict
-        made = provider_outputs().get(args.typ, set[str]()) - set(inputs)
+        made = (provider_outputs().get(args.typ) or sdk_outputs(args.typ)) - set(inputs)
         values = {key: rpc.UNKNOWN if self._preview else f"<{args.name}.{key}>" for key in made}
         return None if self._preview else f"{args.name}-id", inputs | values
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        raise AssertionError(f"no component may call a provider's function: {args.token}")
+        if args.token not in self._calls:
+            raise AssertionError(f"no component may call a provider's function: {args.token}")
+        return dict(self._calls[args.token]), None
 
 
 class StrictMonitor(mocks.MockMonitor):
     """Records requests; refuses a second resource of the same name, as the engine does."""
 
-    def __init__(self, recording: Recording, *, preview: bool) -> None:
-        super().__init__(_Outputs(preview=preview))
+    def __init__(self, recording: Recording, *, preview: bool, calls: Calls) -> None:
+        super().__init__(_Outputs(preview=preview, calls=calls))
         self._recording = recording
         self._lock = threading.Lock()
 
@@ -169,16 +200,20 @@ def _texts_of(value: Value) -> Iterator[str]:
         yield value.string_value
 
 
-def record(program: Callable[[], object], *, preview: bool = False) -> Recording:
+def record(program: Callable[[], object], *, preview: bool = False, calls: Calls | None = None) -> Recording:
     """Runs a program to its end against the strict monitor and returns what it registered.
+
+    `calls` are the answers of the providers' functions that it may call.
 
     Raises whatever the program raises, also inside of an `apply`; an f-string around an Output raises too.
     """
     recording = Recording()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PULUMI_ERROR_OUTPUT_STRING", "true")
-        monitor = StrictMonitor(recording, preview=preview)
-        mocks.set_mocks(_Outputs(preview=preview), project="rag", stack="test", preview=preview, monitor=monitor)
+        monitor = StrictMonitor(recording, preview=preview, calls=calls or {})
+        mocks.set_mocks(
+            _Outputs(preview=preview, calls=calls or {}), project="rag", stack="test", preview=preview, monitor=monitor
+        )
 
         def run() -> None:
             program()

@@ -2,15 +2,15 @@
 
 import ast
 import inspect
-import json
 import os
 
 import pytest
 
 from stacks import compose as compose_any
 from stacks.local import compose
-from stacks.settings import LocalSettings, parse_settings
+from stacks.settings import LocalSettings
 from tests.contracts.recorder import SECRET, SIGNATURE, Recording, record
+from tests.parsing import parse_local
 
 pytestmark = pytest.mark.unit
 
@@ -29,8 +29,7 @@ OUTPUTS = {"url", "release", "previous_release", "migration", "evidence", "api_k
 
 
 def settings(**keys: object) -> LocalSettings:
-    config = {f"rag:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in keys.items()}
-    return parse_settings({"rag:cloud": "local"} | config, file="Pulumi.test.yaml")
+    return parse_local(keys)
 
 
 def recorded(chosen: LocalSettings, *, preview: bool = False) -> Recording:

@@ -15,7 +15,9 @@ from components.local.programs import STOP_SECONDS
 from components.local.slots import WORKER_SECONDS
 from stacks import capacity
 from stacks.capacity import POSTGRES_RESERVED, ConnectionBudget, ReleaseTimes, web_workers
-from stacks.settings import PROJECT, AppSettings, RolloutSettings
+from stacks.settings import PROJECT
+from stacks.settings.local import LocalRolloutSettings
+from stacks.settings.shared import AppSettings
 
 pytestmark = pytest.mark.unit
 
@@ -150,7 +152,7 @@ def test_the_explanation_carries_every_number_and_a_remedy(original: ConnectionB
 
 
 def test_the_default_release_takes_less_than_15_minutes_and_a_failed_one_goes_back_in_less_than_5() -> None:
-    times = RolloutSettings().times
+    times = LocalRolloutSettings().times
     assert times.rollout < 15 * 60
     assert times.rollback < 5 * 60
 

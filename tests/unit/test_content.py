@@ -13,6 +13,7 @@ from components.local.files import write_file
 from components.local.paths import LocalPaths
 from components.local.process import ProcessSpec
 from components.naming import is_digest
+from components.source import PARTS, source_files
 
 pytestmark = pytest.mark.unit
 
@@ -92,10 +93,10 @@ def test_caches_hidden_files_and_other_folders_are_no_part_of_a_release(source: 
     (source / name).parent.mkdir(parents=True, exist_ok=True)
     (source / name).write_text("SECRET=1")
     assert content.digest_of(source) == before
-    assert Path(name) not in set(content.source_files(source))
+    assert Path(name) not in set(source_files(source))
 
 
-@pytest.mark.parametrize("part", content.PARTS)
+@pytest.mark.parametrize("part", PARTS)
 def test_a_checkout_that_lacks_a_part_is_no_release(source: Path, part: str) -> None:
     shutil.rmtree(source / part) if (source / part).is_dir() else (source / part).unlink()
     with pytest.raises(DeploymentError, match="is missing, so there is no release to build; run from a complete"):

@@ -14,6 +14,7 @@ from components.local.files import write_file
 from components.local.paths import LocalPaths
 from components.local.process import ProcessSpec
 from components.local.release import environment_of, prune_environments
+from components.source import PARTS, digest_of
 from tests.unit.test_providers import PROVIDERS
 
 pytestmark = pytest.mark.unit
@@ -97,7 +98,7 @@ def test_a_kept_release_that_lost_its_lock_is_no_reason_to_stop(paths: LocalPath
     assert names(paths) == {environment_of(whole, paths).name}
 
 
-FILES: Mapping[str, str] = {part: "" for part in content.PARTS if "." in part} | {"app/x.py": "", "alembic/env.py": ""}
+FILES: Mapping[str, str] = {part: "" for part in PARTS if "." in part} | {"app/x.py": "", "alembic/env.py": ""}
 
 
 def published(tmp_path: Path, paths: LocalPaths, lock: str, *, state: dict[str, Any] | None) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def published(tmp_path: Path, paths: LocalPaths, lock: str, *, state: dict[str, 
     source = tmp_path / "checkout"
     for name, text in FILES.items():
         write_file(source / name, lock if name == "uv.lock" else text)
-    news = {"root": str(paths.root), "keep": 2.0, "digest": content.digest_of(source), "source": str(source)}
+    news = {"root": str(paths.root), "keep": 2.0, "digest": digest_of(source), "source": str(source)}
     provider = PROVIDERS["_ReleaseProvider"]()
     done = provider.create(news) if state is None else provider.update("id", state, news)
     return dict(done.outs)

@@ -11,6 +11,7 @@ import pytest
 
 from components.contracts import DeploymentError
 from components.rollout import AGREEING_ANSWERS, check_rollout
+from tests.unit.test_providers import PROVIDERS
 
 pytestmark = pytest.mark.unit
 
@@ -66,7 +67,9 @@ def serving(*answers: Answer) -> Generator[Server]:
 
 
 def check(address: str, *, serving_digest: str = NEW, evidence: str = "", seconds: int = 10) -> str:
-    return check_rollout(address, digest=NEW, serving=serving_digest, evidence=evidence, seconds=seconds)
+    return check_rollout(
+        address, digest=NEW, serving=serving_digest, evidence=evidence, seconds=seconds, rollback="make rollback"
+    )
 
 
 def refusal(address: str, *, serving_digest: str = NEW, evidence: str = "") -> str:
@@ -169,3 +172,33 @@ def test_a_proxy_of_the_deployers_environment_is_not_asked_about_this_machine(mo
         monkeypatch.delenv(name, raising=False)
     with serving(health(NEW)) as server:
         assert "reports" in check(server.address, seconds=2)
+
+
+def test_where_the_address_cannot_be_reached_the_platforms_word_is_taken_and_the_evidence_says_so() -> None:
+    used = check_rollout(
+        "http://127.0.0.1:9/health", digest=NEW, serving=NEW, evidence="", seconds=0, rollback="", ask=False
+    )
+    assert used == (
+        "the platform serves bbbbbbbbbbbb; http://127.0.0.1:9/health was not asked (rollout.evidence: platform)"
+    )
+
+
+def test_a_platform_that_went_back_fails_the_update_also_where_the_address_is_not_asked() -> None:
+    with pytest.raises(DeploymentError, match="never became healthy"):
+        check_rollout("http://127.0.0.1:9", digest=NEW, serving=OLD, evidence="", seconds=0, rollback="", ask=False)
+
+
+def test_what_users_got_before_is_what_can_be_gone_back_to_and_a_repeated_check_does_not_forget_it() -> None:
+    with serving(health(NEW)) as server:
+        news = {
+            "address": server.address, "digest": NEW, "release": "image@new", "serving": NEW, "evidence": "",
+            "seconds": 5.0, "rollback": "make rollback", "ask": True,
+        }  # fmt: skip
+        provider = PROVIDERS["_CheckProvider"]()
+        first = provider.create(news)
+        assert (first.outs or {})["previous"] == ""
+        olds = dict(first.outs or {}) | {"release": "image@old", "digest": OLD}
+        second = provider.update("id", olds, news)
+        assert (second.outs or {})["previous"] == "image@old"
+        third = provider.update("id", dict(second.outs or {}), news)
+        assert (third.outs or {})["previous"] == "image@old"

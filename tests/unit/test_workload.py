@@ -29,7 +29,10 @@ from components.workload import (
     Process,
 )
 from stacks.local import local_workload
-from stacks.settings import AppSettings, LocalMachine, LocalSettings, ProcessBounds, RolloutSettings, parse_settings
+from stacks.settings import LocalSettings
+from stacks.settings.local import LocalAppSettings, LocalMachine, ProcessBounds
+from stacks.settings.shared import RolloutSettings
+from tests.parsing import parse_local
 
 pytestmark = pytest.mark.unit
 
@@ -40,7 +43,7 @@ READ = Settings.environment_names()
 
 @pytest.fixture(scope="module")
 def settings() -> LocalSettings:
-    return parse_settings({"rag:cloud": "local"}, file="Pulumi.test.yaml")
+    return parse_local({})
 
 
 def environment(settings: LocalSettings) -> dict[str, str]:
@@ -79,9 +82,8 @@ def test_what_the_platform_sets_are_names_that_an_operator_cannot_take(settings:
 
 
 def test_what_operators_set_reaches_the_processes_and_wins_over_nothing_of_the_platforms() -> None:
-    text = '{"environment": {"LOG_LEVEL": "DEBUG", "CHUNK_SIZE": "500"}}'
-    settings = parse_settings({"rag:cloud": "local", "rag:app": text}, file="Pulumi.test.yaml")
-    plain = parse_settings({"rag:cloud": "local"}, file="Pulumi.test.yaml")
+    settings = parse_local({"app": {"environment": {"LOG_LEVEL": "DEBUG", "CHUNK_SIZE": "500"}}})
+    plain = parse_local({})
     assert environment(settings) == environment(plain) | {"LOG_LEVEL": "DEBUG", "CHUNK_SIZE": "500"}
 
 
@@ -116,8 +118,8 @@ def bounds(model: type[BaseModel], field: str) -> Iterator[tuple[str, float]]:
     [
         (RolloutSettings, "drain_seconds", "drain_seconds"),
         (RolloutSettings, "graceful_seconds", "graceful_timeout_seconds"),
-        (AppSettings, "pool_size", "db_pool_size"),
-        (AppSettings, "max_overflow", "db_max_overflow"),
+        (LocalAppSettings, "pool_size", "db_pool_size"),
+        (LocalAppSettings, "max_overflow", "db_max_overflow"),
         (ProcessBounds, "min", "api_workers"),
         (ProcessBounds, "max", "api_workers"),
         (LocalMachine, "port", "api_port"),

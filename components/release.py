@@ -1,0 +1,131 @@
+"""A release as a container image: built and pushed by the program, or one that a registry already holds.
+
+Everything after this refers to the image's digest. A tag is only a name for people: which image it means can change.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker_build as docker_build
+
+from components.contracts import DeploymentError, ReleaseHandle
+from components.naming import image_digest
+
+CACHE_TAG = "buildcache"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryLogin:
+    """How the builder logs in to the registry. `password` is a secret, also in the stack's state."""
+
+    server: pulumi.Input[str]
+    username: pulumi.Input[str]
+    password: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSource:
+    """What an image is built from: the checkout, whose Dockerfile it is, and the version that labels it.
+
+    `tag` names the image for people; registries with immutable tags refuse a second image of one tag, so it must
+    differ from release to release (the source's own fingerprint does). `platforms` is what the image must run on.
+    """
+
+    context: str
+    version: str
+    tag: str
+    platforms: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseArgs:
+    """`image` is a reference `repository@sha256:...` that is deployed as it is; else `source` is built and pushed.
+
+    `repository` is host and path, without a tag. `login` is left out where the machine's own Docker knows how to log
+    in (a credential helper). `cache` keeps the layers beside the images, so that a build on another machine is quick.
+    """
+
+    repository: pulumi.Input[str] | None
+    source: ImageSource | None = None
+    image: str | None = None
+    login: RegistryLogin | None = None
+    cache: bool = True
+
+
+class Release(pulumi.ComponentResource):
+    """One release of the service in a registry; `handle.location` is the image by its digest."""
+
+    handle: ReleaseHandle
+
+    def __init__(self, name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("rag:release:Release", name, None, opts)
+        if args.image is not None:
+            self.handle = _existing(args.image)
+        else:
+            image = _build(f"{name}-image", args, pulumi.ResourceOptions(parent=self))
+            repository = pulumi.Output.from_input(args.repository)
+            self.handle = ReleaseHandle(
+                digest=image.digest, location=pulumi.Output.format("{}@{}", repository, image.digest)
+            )
+        self.register_outputs({"digest": self.handle.digest, "image": self.handle.location})
+
+
+def _existing(image: str) -> ReleaseHandle:
+    digest = image_digest(image)
+    if digest is None:
+        raise DeploymentError(
+            f"image {image!r} is not pinned by its digest, so nobody would know what was deployed; nothing was "
+            "deployed. Write repository@sha256: and 64 hexadecimal digits"
+        )
+    return ReleaseHandle(digest=digest, location=pulumi.Output.from_input(image))
+
+
+def _build(name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions) -> docker_build.Image:
+    if args.source is None or args.repository is None:
+        raise DeploymentError(
+            "a release needs an image, or a source and a repository to push what is built; nothing was deployed. "
+            "Set release.image or registry.repository"
+        )
+    source, repository = args.source, pulumi.Output.from_input(args.repository)
+    tagged = pulumi.Output.format("{}:{}", repository, source.tag)
+    cached = pulumi.Output.format("{}:{}", repository, CACHE_TAG)
+    return docker_build.Image(
+        name,
+        context=docker_build.BuildContextArgs(location=source.context),
+        dockerfile=docker_build.DockerfileArgs(location=f"{source.context}/Dockerfile"),
+        build_args={"VERSION": source.version},
+        platforms=[docker_build.Platform(platform) for platform in source.platforms],
+        tags=[tagged],
+        push=True,
+        # A preview would build, and export the cache, with whatever the pull request's branch says.
+        build_on_preview=False,
+        cache_from=[_cache_from(cached)] if args.cache else None,
+        cache_to=[_cache_to(cached)] if args.cache else None,
+        registries=[
+            docker_build.RegistryArgs(
+                address=args.login.server, username=args.login.username, password=args.login.password
+            )
+        ]
+        if args.login
+        else None,
+        # Removing an old image is the registry's retention's work: a rollback needs it.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True)),
+    )
+
+
+def _cache_from(reference: pulumi.Output[str]) -> docker_build.CacheFromArgs:
+    return docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=reference))
+
+
+def _cache_to(reference: pulumi.Output[str]) -> docker_build.CacheToArgs:
+    """The layers of every stage, in the form that registries take; a cache that cannot be written fails no release."""
+    return docker_build.CacheToArgs(
+        registry=docker_build.CacheToRegistryArgs(
+            ref=reference,
+            mode=docker_build.CacheMode.MAX,
+            image_manifest=True,
+            oci_media_types=True,
+            ignore_error=True,
+        )
+    )

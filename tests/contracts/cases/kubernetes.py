@@ -1,0 +1,5 @@
+"""The components of Kubernetes with arguments to build them from."""
+
+from tests.contracts.cases.shared import Cases
+
+CASES: Cases = {}
