@@ -1,0 +1,1 @@
+"""Kubernetes anywhere: one Deployment with two containers, CloudNativePG or an external database."""
