@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.harness import Engine, MakeEngine
+from tests.engine.sources import Sources
 from tools.pulumi_cli.obtain import bin_folder
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 def pulumi() -> Path:
     """The folder of the real command line, from PATH or the user's cache."""
     return bin_folder()
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    """A copy of the checkout whose files a test may change."""
+    return Sources.copied(tmp_path / "checkout")
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import secrets
 import signal
+import string
 import sys
 import time
 from concurrent import futures
@@ -84,7 +86,7 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.CheckResponse:
         token, name = _parts(request.urn)
         rule = self._rule(token, context)
-        inputs = wire.from_struct(request.news)
+        inputs = {**rule.defaults, **wire.from_struct(request.news)}
         failures = [
             provider_pb2.CheckFailure(property=key, reason=f"Missing required property '{key}'")
             for key in rule.required
@@ -93,10 +95,10 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         if rule.allowed is not None:
             unknown = sorted(key for key in inputs if key not in rule.allowed and not key.startswith("__"))
             failures += [provider_pb2.CheckFailure(property=key, reason=f"{token} has no '{key}'") for key in unknown]
-        if rule.autoname is not None and inputs.get(rule.autoname) is None:
-            old = wire.from_struct(request.olds).get(rule.autoname)
+        if rule.autoname is not None and wire.at(inputs, rule.autoname) is None:
+            old = wire.at(wire.from_struct(request.olds), rule.autoname)
             seed = hashlib.sha256(request.urn.encode() + request.randomSeed).hexdigest()
-            inputs[rule.autoname] = old or f"{name}-{seed[:7]}"
+            inputs = wire.with_at(inputs, rule.autoname, old or f"{name}-{seed[:7]}")
         return provider_pb2.CheckResponse(inputs=wire.to_struct(inputs), failures=failures)
 
     def Diff(  # noqa: N802
@@ -108,6 +110,9 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         replaces = [
             path for path in changed if any(_within(path, fixed) or _within(fixed, path) for fixed in rule.immutable)
         ]
+        found = self._world.objects().get(request.id)
+        if rule.replaced_when is not None and found is not None and wire.at(found["state"], rule.replaced_when):
+            replaces, changed = [rule.replaced_when], [*changed, rule.replaced_when]
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
             diffs=_tops(changed),
@@ -123,32 +128,41 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         inputs = wire.from_struct(request.properties)
         self._record("Create", token, request.urn, inputs, preview=request.preview)
         if request.preview:
-            unknown: Properties = dict.fromkeys(rule.outputs, wire.UNKNOWN)
-            return provider_pb2.CreateResponse(properties=wire.to_struct(_declared(rule, inputs | unknown)))
+            unknown: Properties = dict.fromkeys((*rule.outputs, *rule.follows), wire.UNKNOWN)
+            return provider_pb2.CreateResponse(
+                properties=wire.to_struct(_declared(rule, wire.laid_over(inputs, unknown)))
+            )
         if rule.fails_to_create is not None:
             _refuse(context, rule.fails_to_create)
-        facts: Properties = {"name": name, "urn": request.urn, "inputs": inputs, "digest": secrets.token_hex(32)}
+        facts = _facts(name, request.urn, inputs)
         facts["id"] = wire.plain(_value(context, rule.id, facts))
-        state = _declared(rule, inputs | _filled(context, dict(rule.outputs), facts))
-        if not self._world.claim(str(facts["id"]), {"type": token, "inputs": inputs, "state": state}, rule.unique):
+        computed = _filled(context, {**rule.outputs, **rule.follows}, facts)
+        state = _declared(rule, wire.laid_over(inputs, computed))
+        if not self._world.claim(
+            _key(token, str(facts["id"])), {"type": token, "inputs": inputs, "state": state}, rule.unique
+        ):
             _refuse(context, f"{token} {wire.redacted(inputs.get(rule.unique or ''))!r} already exists")
         return provider_pb2.CreateResponse(id=str(facts["id"]), properties=wire.to_struct(state))
 
     def Update(  # noqa: N802
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
     ) -> provider_pb2.UpdateResponse:
-        token, _ = _parts(request.urn)
+        token, name = _parts(request.urn)
         rule = self._rule(token, context)
         inputs = wire.from_struct(request.news)
         self._record("Update", token, request.urn, inputs, preview=request.preview)
         old = wire.from_struct(request.olds)
-        state = _declared(rule, inputs | {key: old.get(key) for key in rule.outputs})
+        kept = {path: wire.at(old, path) for path in rule.outputs}
+        follows: Properties = dict.fromkeys(rule.follows, wire.UNKNOWN)
+        if not request.preview:
+            follows = _filled(context, dict(rule.follows), {**_facts(name, request.urn, inputs), "id": request.id})
+        state = _declared(rule, wire.laid_over(inputs, {**kept, **follows}))
         if not request.preview:
             if rule.fails_to_update is not None:
                 _refuse(context, rule.fails_to_update)
-            if request.id not in self._world.objects():
+            if _key(token, request.id) not in self._world.objects():
                 _refuse(context, f"{token} {request.id} does not exist any more")
-            self._world.put(request.id, {"type": token, "inputs": inputs, "state": state})
+            self._world.put(_key(token, request.id), {"type": token, "inputs": inputs, "state": state})
         return provider_pb2.UpdateResponse(properties=wire.to_struct(state))
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> Empty:  # noqa: N802
@@ -157,17 +171,18 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         self._record("Delete", token, request.urn, wire.from_struct(request.old_inputs))
         if rule.fails_to_delete is not None:
             _refuse(context, rule.fails_to_delete)
-        found = self._world.objects().get(request.id)
+        found = self._world.objects().get(_key(token, request.id))
         if found is not None and rule.guarded_by and wire.plain(found["inputs"].get(rule.guarded_by)) is True:
             _refuse(context, f"{token} {request.id} is protected by {rule.guarded_by}; switch that off first")
-        self._world.remove(request.id)
+        self._world.remove(_key(token, request.id))
         return Empty()
 
     def Read(  # noqa: N802
         self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ReadResponse:
-        self._record("Read", _parts(request.urn)[0], request.urn, {})
-        found = self._world.objects().get(request.id)
+        token, _ = _parts(request.urn)
+        self._record("Read", token, request.urn, {})
+        found = self._world.objects().get(_key(token, request.id))
         if found is None:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
@@ -194,6 +209,30 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
             "secrets": sorted(key for key, value in inputs.items() if wire.has_secret(value)),
         }
         self._world.record(call)
+
+
+def _key(token: str, identifier: str) -> str:
+    """What tells objects apart in the world: clouds give things of different types the same id."""
+    return f"{token} {identifier}"
+
+
+def _facts(name: str, urn: str, inputs: Properties) -> Properties:
+    """What a template may name of one object, but for its id."""
+    digest = secrets.token_hex(32)
+    canonical = json.dumps(wire.plain(inputs), sort_keys=True)
+    facts: Properties = {
+        "name": name,
+        "urn": urn,
+        "inputs": inputs,
+        "digest": digest,
+        "short": digest[:17],
+        "number": int(digest[:6], 16) + 1,
+        "fingerprint": hashlib.sha256(canonical.encode()).hexdigest(),
+    }
+    length = wire.plain(inputs.get("length"))
+    if isinstance(length, int):
+        facts["word"] = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+    return facts
 
 
 def _refuse(context: grpc.ServicerContext, message: str) -> NoReturn:

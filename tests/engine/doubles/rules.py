@@ -18,26 +18,34 @@ if TYPE_CHECKING:
 class Rule:
     """What the real provider does with one type, as far as it is known.
 
-    Templates may name `${name}` (logical), `${id}`, `${urn}`, `${digest}` (64 hexadecimal digits, new for each
-    object) and `${inputs.path}`.
+    Templates may name `${name}` (logical), `${id}`, `${urn}`, `${inputs.path}`, and what is new for each object:
+    `${digest}` (64 hexadecimal digits), `${short}` (its first 17), `${number}`, and, for inputs with a `length`,
+    `${word}` (as many letters and digits). `${fingerprint}` is 64 hexadecimal digits that follow from the inputs.
+    `${inputs.path|name}` is what stands behind the last slash there.
     """
 
     # Inputs without which the real provider refuses.
     required: tuple[str, ...] = ()
     # All inputs that exist; None accepts any. Catches misspelled keys.
     allowed: tuple[str, ...] | None = None
+    # Inputs that the provider sets itself where the program does not.
+    defaults: Mapping[str, Json] = field(default_factory=dict[str, Json])
     # Paths (`subnetIds`, `settings.tier`) whose change replaces the object.
     immutable: tuple[str, ...] = ()
-    # What the provider computes: unknown until the object exists, then kept.
+    # What the provider computes, by path (`arn`, `metadata.uid`): unknown until the object exists, then kept.
     outputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    # What the provider computes from the inputs anew at each update: unknown while they would change.
+    follows: Mapping[str, Json] = field(default_factory=dict[str, Json])
     # Properties that the provider itself declares secret, computed or given.
     secret: tuple[str, ...] = ()
-    # The input that gets a name with a random end when the program gives none.
+    # The input (a path, like `metadata.name`) that gets a name with a random end when the program gives none.
     autoname: str | None = None
     # The input by which the cloud tells objects of this type apart; two at once are refused.
     unique: str | None = None
     # While this input is true, the cloud refuses to delete the object.
     guarded_by: str | None = None
+    # While this path of the object's own state holds something, the next update makes the object anew.
+    replaced_when: str | None = None
     delete_before_replace: bool = False
     # The error with which the cloud answers; None when it does as told.
     fails_to_create: str | None = None

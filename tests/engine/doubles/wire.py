@@ -20,7 +20,7 @@ SECRET = "1b47061264138c4ac30d75fd1eb44270"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 REDACTED = "[secret]"
 
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9_.]+)\}")
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9_.]+(?:\|name)?)\}")
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
@@ -90,6 +90,33 @@ def rendered(template: Json, facts: Mapping[str, Json]) -> Json:
     return secret(text) if any(has_secret(fact) for fact in found) else text
 
 
+def at(properties: Mapping[str, Json], path: str) -> Json:
+    """Return the value at a dotted path; None where there is none."""
+    value: Json = dict(properties)
+    for part in path.split("."):
+        value = plain(value)
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def with_at(properties: Mapping[str, Json], path: str, value: Json) -> Properties:
+    """Return the properties with the value at a dotted path; the given ones are not changed."""
+    first, _, rest = path.partition(".")
+    inner = properties.get(first)
+    below = inner if isinstance(inner, dict) else {}
+    return {**properties, first: with_at(below, rest, value) if rest else value}
+
+
+def laid_over(properties: Mapping[str, Json], values: Mapping[str, Json]) -> Properties:
+    """Return the properties with every value at its dotted path; the given ones are not changed."""
+    result = dict(properties)
+    for path, value in values.items():
+        result = with_at(result, path, value)
+    return result
+
+
 def changed_paths(old: Json, new: Json, path: str = "") -> list[str]:
     """Return the dotted paths at which two values differ; lists and secrets are compared as a whole."""
     if is_secret(old) or is_secret(new):
@@ -104,7 +131,16 @@ def changed_paths(old: Json, new: Json, path: str = "") -> list[str]:
     return [] if old == new else [path]
 
 
-def _fact(facts: Mapping[str, Json], path: str) -> Json:
+def _fact(facts: Mapping[str, Json], placeholder: str) -> Json:
+    path, _, part_of = placeholder.partition("|")
+    found = _at(facts, path)
+    if not part_of or found == UNKNOWN:
+        return found
+    last = str(plain(found)).rsplit("/", 1)[-1]
+    return secret(last) if is_secret(found) else last
+
+
+def _at(facts: Mapping[str, Json], path: str) -> Json:
     value: Json = dict(facts)
     marked = False
     for part in path.split("."):

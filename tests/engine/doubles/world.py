@@ -44,7 +44,7 @@ class World:
     folder: Path
 
     def objects(self) -> dict[str, Object]:
-        """Return every existing object by its id."""
+        """Return every existing object by its type and id."""
         path = self.folder / "world.json"
         return cast("dict[str, Object]", json.loads(path.read_text())) if path.is_file() else {}
 

@@ -7,6 +7,6 @@ assert result.changed("create") == ["database", "service"]
 
 from tests.engine.harness.doubles import Doubles
 from tests.engine.harness.engine import Engine, MakeEngine
-from tests.engine.harness.results import EngineFailureError, Result, Step
+from tests.engine.harness.results import EngineFailureError, Planned, Result, Step
 
-__all__ = ["Doubles", "Engine", "EngineFailureError", "MakeEngine", "Result", "Step"]
+__all__ = ["Doubles", "Engine", "EngineFailureError", "MakeEngine", "Planned", "Result", "Step"]

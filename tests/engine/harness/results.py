@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from tests.engine.doubles.wire import Json
 
 UNCHANGED = frozenset({"same", "read", "refresh"})
 
@@ -39,6 +42,25 @@ class Step:
         """Whether the engine made it up itself: the stack, or a provider that the program does not name."""
         default = self.type.startswith("pulumi:providers:") and self.name.startswith("default")
         return default or self.type == "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One resource as a preview would make it; its inputs as they travel (secrets and unknowns marked)."""
+
+    urn: str
+    type: str
+    inputs: Mapping[str, Json]
+
+    @property
+    def name(self) -> str:
+        """The resource's logical name."""
+        return self.urn.rsplit("::", 1)[-1]
+
+    @property
+    def custom(self) -> bool:
+        """Whether a provider makes it; components and providers are the program's and the engine's own."""
+        return not self.type.startswith(("rag:", "pulumi:"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +112,7 @@ class Result:
 
 class _State(TypedDict, total=False):
     type: str
+    inputs: dict[str, Json]
 
 
 class _Metadata(TypedDict, total=False):
@@ -132,6 +155,17 @@ def read_events(path: Path) -> tuple[tuple[Step, ...], tuple[str, ...], tuple[st
     known = [found.get(item.get("urn", ""), item) if item.get("op") == "refresh" else item for item in planned]
     steps = tuple(_step(metadata, done, failed) for metadata in known)
     return steps, _messages(events, "error"), _messages(events, "warning")
+
+
+def read_planned(path: Path) -> tuple[Planned, ...]:
+    """Return the resources that an event log's run would make or keep, in the order in which the engine met them."""
+    events = [cast("_Event", json.loads(line)) for line in path.read_text().splitlines()]
+    found = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
+    return tuple(
+        Planned(urn=metadata.get("urn", ""), type=metadata.get("type", ""), inputs=new.get("inputs", {}))
+        for metadata in found
+        if (new := metadata.get("new")) is not None
+    )
 
 
 def _messages(events: list[_Event], severity: str) -> tuple[str, ...]:
