@@ -75,6 +75,9 @@ COPY --from=build /srv/rag /srv/rag
 # By number, so that Kubernetes can see that it is not root; no name is needed.
 USER 10001:10001
 EXPOSE 8000
+# What a process may write to where the root is read-only. Fargate's volumes belong to root, unless the image declares
+# the same path: then they take over its owner and mode.
+VOLUME ["/tmp"]
 STOPSIGNAL SIGTERM
 # Of the web process. The worker has no port: run it with --no-healthcheck; its exit is its report.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "app.healthcheck"]

@@ -16,6 +16,8 @@ from google.protobuf.struct_pb2 import Struct, Value
 from pulumi import dynamic
 from pulumi.runtime import mocks, rpc
 
+from tests.loop import own_event_loop
+
 STACK_TYPE = "pulumi:pulumi:Stack"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -32,6 +34,8 @@ class Registered:
     parent: str
     """Its parent's URN; empty below the stack itself."""
     protect: bool
+    provider: str
+    """The reference of its provider; empty for one that the engine chooses."""
     options: frozenset[str]
     """The names of other options that were given."""
     dependencies: frozenset[str]
@@ -105,7 +109,7 @@ def sdk_outputs(token: str) -> frozenset[str]:
     return frozenset(
         str(getattr(getter, "_pulumi_name", getter.__name__))
         for getter in getters
-        if str(getter.__annotations__.get("return")) in {"pulumi.Output[_builtins.str]", "pulumi.Output[builtins.str]"}
+        if getter.__annotations__.get("return") == pulumi.Output[str]
     )
 
 
@@ -123,13 +127,19 @@ class _Outputs(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs = cast(dict[str, Any], args.inputs)  # pyright: ignore[reportUnknownMemberType]  # why: a bare dict
         made = (provider_outputs().get(args.typ) or sdk_outputs(args.typ)) - set(inputs)
-        values = {key: rpc.UNKNOWN if self._preview else f"<{args.name}.{key}>" for key in made}
+        values: dict[str, Any] = {key: self._told(args.name, key) for key in made}
+        if args.typ.startswith("kubernetes:") and isinstance(inputs.get("metadata"), dict):
+            computed = {key: self._told(args.name, key) for key in ("name", "uid")}
+            values["metadata"] = computed | {"generation": rpc.UNKNOWN if self._preview else 1} | inputs["metadata"]
         return None if self._preview else f"{args.name}-id", inputs | values
+
+    def _told(self, name: str, key: str) -> str:
+        return rpc.UNKNOWN if self._preview else f"<{name}.{key}>"
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         if args.token not in self._calls:
             raise AssertionError(f"no component may call a provider's function: {args.token}")
-        return dict(self._calls[args.token]), None
+        return dict(self._calls[args.token]), []
 
 
 class StrictMonitor(mocks.MockMonitor):
@@ -176,6 +186,7 @@ def _registered(urn: str, request: Any) -> Registered:
         custom=request.custom,
         parent=request.parent if _below_stack(request.parent) else "",
         protect=request.protect,
+        provider=request.provider,
         options=frozenset(name for name, value in options.items() if value),
         dependencies=frozenset(request.dependencies),
         inputs=cast(Mapping[str, Any], rpc.deserialize_properties(request.object)),
@@ -208,7 +219,7 @@ def record(program: Callable[[], object], *, preview: bool = False, calls: Calls
     Raises whatever the program raises, also inside of an `apply`; an f-string around an Output raises too.
     """
     recording = Recording()
-    with pytest.MonkeyPatch.context() as patch:
+    with own_event_loop(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PULUMI_ERROR_OUTPUT_STRING", "true")
         monitor = StrictMonitor(recording, preview=preview, calls=calls or {})
         mocks.set_mocks(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from components.workload import MANAGED_ENVIRONMENT, OPERATOR_ENVIRONMENT
-from stacks.settings import PROJECT, LocalSettings, Settings, SettingsError, parse_settings
-from tests.parsing import FILE, parse_local
+from stacks.settings import PROJECT, KubernetesSettings, LocalSettings, Settings, SettingsError, parse_settings
+from tests.parsing import FILE, parse_as, parse_local
 
 pytestmark = pytest.mark.unit
 
@@ -322,3 +322,36 @@ def judged(config: Mapping[str, str]) -> Settings | str:
         return parse_settings(config, file=FILE)
     except SettingsError as error:
         return str(error)
+
+
+def test_a_secret_that_stands_in_the_file_as_plain_text_is_refused_with_the_command_that_encrypts_it() -> None:
+    keys = {
+        "cloud": "kubernetes",
+        "kubernetes": {"context": "home"},
+        "ingress": {
+            "host": "rag.example.com",
+            "class": "nginx",
+            "controller_namespace": "ingress-nginx",
+            "tls_secret": "rag-tls",
+        },
+        "registry": {"repository": "registry.example.com/team/rag"},
+        "database": {"kind": "external", "url": "postgresql://rag:hunter2@db.example.com:5432/rag?sslmode=require"},
+    }
+    with pytest.raises(SettingsError) as caught:
+        parse_as(KubernetesSettings, keys)
+    message = str(caught.value)
+    assert message.startswith("rag:database.url: stands in the file as plain text")
+    assert "`pulumi config set --secret --path rag:database.url`" in message
+    assert FILE in message
+    assert "hunter2" not in message
+    url = parse_as(KubernetesSettings, keys, encrypted=["database"]).database.url
+    assert url is not None
+    assert "hunter2" in url.get_secret_value()
+
+
+def test_a_secret_is_in_no_message_about_another_mistake() -> None:
+    keys = {"cloud": "kubernetes", "database": {"kind": "external", "url": "postgresql://rag:hunter2@h/rag", "x": 1}}
+    with pytest.raises(SettingsError) as caught:
+        parse_as(KubernetesSettings, keys, encrypted=["database"])
+    assert "rag:database.x" in str(caught.value)
+    assert "hunter2" not in str(caught.value)

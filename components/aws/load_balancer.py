@@ -1,0 +1,250 @@
+"""The way in: an Application Load Balancer with TLS, and the groups in which it finds the tasks."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+import pulumi_aws as aws
+
+from components.aws.certificate import domain_address, issued_certificate
+from components.aws.handles import LoadBalancerHandle, NetworkHandle, TargetGroup
+from components.aws.naming import limited
+from components.contracts import DeploymentError
+
+HTTP, HTTPS = 80, 443
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+"""AWS's recommendation: TLS 1.3 (with hybrid post-quantum key exchange), and 1.2 with forward secrecy for others."""
+IDLE_SECONDS = 60
+"""How long a connection may be silent. The application keeps its end open for longer (KEEPALIVE_SECONDS): one that it
+closed while a request was on its way would be a 502."""
+CLIENT_KEEP_ALIVE_SECONDS = 3600
+MOST_NAME = 32
+"""What AWS allows for names of load balancers and target groups."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """How a task shows that it can serve: `path` answers 200. Times are seconds, thresholds are answers in a row."""
+
+    path: str
+    interval: int
+    timeout: int
+    healthy: int
+    unhealthy: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerArgs:
+    """`prefix` names it; `port` is where the tasks listen.
+
+    With `domain` it serves HTTPS, under a certificate proven in the hosted zone (its id). Without one it serves plain
+    HTTP at AWS's own name, if `allow_plain_http` says so. `deregistration_seconds` is what a task that leaves is
+    granted for its requests in flight. `two_groups` is for canary and blue/green releases: ECS then decides by the
+    rule which group users reach. Turn it off only while the first group serves; the listener falls back to that one.
+    `protect` refuses its deletion. `access_logs` is a bucket, whose policy must let the load balancer write.
+    """
+
+    prefix: str
+    network: NetworkHandle
+    port: int
+    health: HealthCheck
+    deregistration_seconds: int
+    domain: str | None
+    hosted_zone: pulumi.Input[str] | None
+    allow_plain_http: bool
+    two_groups: bool
+    protect: bool
+    access_logs: pulumi.Input[str] | None
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """The public address of the service. `arn` is what a firewall (WAF) attaches itself to."""
+
+    handle: LoadBalancerHandle
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("rag:aws:LoadBalancer", name, None, opts)
+        require_a_way_in(args)
+        child = pulumi.ResourceOptions(parent=self)
+        balancer = _balancer(name, args, child)
+        primary = _group(name, "primary", args, child)
+        alternate = _group(name, "alternate", args, child) if args.two_groups else None
+        listener, url = _listener(name, args, balancer, primary, child)
+        rule = None if alternate is None else _rule(name, listener, primary, alternate, self)
+        self.arn = balancer.arn
+        self.handle = LoadBalancerHandle(
+            url=url,
+            suffix=balancer.arn_suffix,
+            primary=_found(primary),
+            alternate=None if alternate is None else _found(alternate),
+            rule=None if rule is None else rule.arn,
+            listener=listener if rule is None else rule,
+        )
+        self.register_outputs({"url": url})
+
+
+def require_a_way_in(args: LoadBalancerArgs) -> None:
+    """Raises DeploymentError for a load balancer that nobody could use, or whose checks AWS would refuse."""
+    if args.domain is None and not args.allow_plain_http:
+        raise DeploymentError(
+            "there is no domain, so there is no certificate, and keys and documents would cross the internet in plain "
+            "text; nothing was deployed. Set aws.domain, or aws.allow_plain_http for a stack without real data"
+        )
+    if args.domain is not None and args.hosted_zone is None:
+        raise DeploymentError(
+            f"the domain {args.domain} has no hosted zone, so no certificate could be proven for it and it would lead "
+            "nowhere; nothing was deployed. Name the zone of Route 53 that holds the domain"
+        )
+    if args.health.timeout >= args.health.interval:
+        raise DeploymentError(
+            f"a health check that waits {args.health.timeout} s and comes every {args.health.interval} s would be "
+            "refused by AWS in the middle of the deployment; make the timeout shorter than the interval"
+        )
+
+
+def _balancer(name: str, args: LoadBalancerArgs, child: pulumi.ResourceOptions) -> aws.lb.LoadBalancer:
+    logs = None
+    if args.access_logs is not None:
+        logs = aws.lb.LoadBalancerAccessLogsArgs(bucket=args.access_logs, prefix=args.prefix, enabled=True)
+    return aws.lb.LoadBalancer(
+        f"{name}-balancer",
+        name=limited(args.prefix, MOST_NAME),
+        load_balancer_type="application",
+        internal=False,
+        ip_address_type="ipv4",
+        subnets=args.network.public_subnets,
+        security_groups=[args.network.load_balancer_group],
+        # Requests that two servers could read in two ways (smuggling) end here.
+        drop_invalid_header_fields=True,
+        desync_mitigation_mode="defensive",
+        # The application believes the last address of X-Forwarded-For, which is the one appended here.
+        xff_header_processing_mode="append",
+        enable_http2=True,
+        idle_timeout=IDLE_SECONDS,
+        client_keep_alive=CLIENT_KEEP_ALIVE_SECONDS,
+        enable_deletion_protection=args.protect,
+        access_logs=logs,
+        opts=child,
+    )
+
+
+def _group(
+    name: str, which: Literal["primary", "alternate"], args: LoadBalancerArgs, child: pulumi.ResourceOptions
+) -> aws.lb.TargetGroup:
+    """A group of tasks by address. Its name holds the port: a group with another port is made before this one goes."""
+    return aws.lb.TargetGroup(
+        f"{name}-{which}",
+        name=limited(f"{args.prefix}-{which}-{args.port}", MOST_NAME),
+        target_type="ip",
+        protocol="HTTP",
+        protocol_version="HTTP1",
+        port=args.port,
+        vpc_id=args.network.vpc_id,
+        # Requests differ by orders of magnitude (an upload, a question): fewest in flight beats taking turns.
+        load_balancing_algorithm_type="least_outstanding_requests",
+        slow_start=0,
+        deregistration_delay=args.deregistration_seconds,
+        health_check=aws.lb.TargetGroupHealthCheckArgs(
+            enabled=True,
+            protocol="HTTP",
+            port="traffic-port",
+            path=args.health.path,
+            matcher="200",
+            interval=args.health.interval,
+            timeout=args.health.timeout,
+            healthy_threshold=args.health.healthy,
+            unhealthy_threshold=args.health.unhealthy,
+        ),
+        opts=child,
+    )
+
+
+def _found(group: aws.lb.TargetGroup) -> TargetGroup:
+    return TargetGroup(arn=group.arn, suffix=group.arn_suffix)
+
+
+def _listener(
+    name: str,
+    args: LoadBalancerArgs,
+    balancer: aws.lb.LoadBalancer,
+    primary: aws.lb.TargetGroup,
+    child: pulumi.ResourceOptions,
+) -> tuple[aws.lb.Listener, pulumi.Output[str]]:
+    """The listener that serves, and the address it serves at.
+
+    It forwards, also where a rule takes every request before: ECS refuses to shift requests on a listener that mixes
+    forwarding with other actions.
+    """
+    forward = [aws.lb.ListenerDefaultActionArgs(type="forward", target_group_arn=primary.arn)]
+    if args.domain is None or args.hosted_zone is None:
+        plain = aws.lb.Listener(
+            f"{name}-http",
+            load_balancer_arn=balancer.arn,
+            port=HTTP,
+            protocol="HTTP",
+            default_actions=forward,
+            opts=child,
+        )
+        return plain, pulumi.Output.concat("http://", balancer.dns_name)
+    secure = aws.lb.Listener(
+        f"{name}-https",
+        load_balancer_arn=balancer.arn,
+        port=HTTPS,
+        protocol="HTTPS",
+        ssl_policy=TLS_POLICY,
+        certificate_arn=issued_certificate(name, args.domain, args.hosted_zone, child),
+        default_actions=forward,
+        opts=child,
+    )
+    _redirect(name, balancer, child)
+    return secure, pulumi.Output.concat(
+        "https://", domain_address(name, args.domain, args.hosted_zone, balancer, child)
+    )
+
+
+def _redirect(name: str, balancer: aws.lb.LoadBalancer, child: pulumi.ResourceOptions) -> None:
+    """Whoever comes without TLS is sent to it; nothing is served in plain text."""
+    to_https = aws.lb.ListenerDefaultActionRedirectArgs(
+        protocol="HTTPS", port=str(HTTPS), status_code="HTTP_301", host="#{host}", path="/#{path}", query="#{query}"
+    )
+    aws.lb.Listener(
+        f"{name}-http",
+        load_balancer_arn=balancer.arn,
+        port=HTTP,
+        protocol="HTTP",
+        default_actions=[aws.lb.ListenerDefaultActionArgs(type="redirect", redirect=to_https)],
+        opts=child,
+    )
+
+
+def _rule(
+    name: str,
+    listener: aws.lb.Listener,
+    primary: aws.lb.TargetGroup,
+    alternate: aws.lb.TargetGroup,
+    parent: pulumi.Resource,
+) -> aws.lb.ListenerRule:
+    """The rule by which ECS moves users from one group to the other. It begins with all of them in the first.
+
+    What it says afterwards belongs to ECS: if Pulumi set it back, users would meet the group that has just been
+    emptied.
+    """
+    weights = [
+        aws.lb.ListenerRuleActionForwardTargetGroupArgs(arn=primary.arn, weight=100),
+        aws.lb.ListenerRuleActionForwardTargetGroupArgs(arn=alternate.arn, weight=0),
+    ]
+    return aws.lb.ListenerRule(
+        f"{name}-production",
+        listener_arn=listener.arn,
+        priority=1,
+        conditions=[
+            aws.lb.ListenerRuleConditionArgs(path_pattern=aws.lb.ListenerRuleConditionPathPatternArgs(values=["/*"]))
+        ],
+        actions=[
+            aws.lb.ListenerRuleActionArgs(
+                type="forward", forward=aws.lb.ListenerRuleActionForwardArgs(target_groups=weights)
+            )
+        ],
+        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["actions"]),
+    )
