@@ -1,20 +1,26 @@
 # What a newcomer and CI type. `make` alone explains; docs/deployment.md tells the rest.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up demo ask status logs keys preview rollback down destroy test test-fast lint format bench engine clean
+.PHONY: help up demo ask status logs keys plan preview rollback down destroy
+.PHONY: test test-fast test-kubernetes test-image lint format bench engine image clean
 
 PY := .venv/bin/python
+STACK ?= local
+# Which packages a stack needs is told by its target: a stack on one cloud never pays for another's SDK.
+CLOUD = $(or $(shell sed -n 's/^ *rag:cloud: *\([a-z]*\).*/\1/p' 'Pulumi.$(STACK).yaml' 2>/dev/null),local)
 SOURCES := __main__.py stacks components app alembic policy tools tests bench gunicorn_conf.py
 # uv lands in .tools when PATH has none that is new enough; the programs below find it there.
 export PATH := $(CURDIR)/.tools/uv/bin:$(PATH)
+# Some containers set it; without bytecode every start would compile the clouds' SDKs anew (8 s instead of 1 s).
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@echo "make up       sets everything up on this machine; make test proves it. All commands:"
 	@echo
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
 
-up: .venv/.synced-local ## Deploy the whole service on this machine (the first time: a few minutes)
-	@$(PY) -m tools.stack up --stack local
+up: .venv/.synced-$(CLOUD) ## Deploy the whole service on this machine, or elsewhere with STACK=... (the first time: a few minutes)
+	@$(PY) -m tools.stack up --stack '$(STACK)'
 
 demo: .venv/.synced-demo ## Upload documents to the running service and ask three questions
 	@$(PY) -m tools.demo
@@ -29,11 +35,14 @@ status: .venv/.synced-local ## Show which processes run, their release and their
 logs: .venv/.synced-local ## Show the end of every process's log
 	@$(PY) -m tools.operate logs
 
-preview: .venv/.synced-local ## Show what `make up` would change
-	@$(PY) -m tools.stack preview --stack local
+plan: .venv/.synced-$(CLOUD) ## Show what a stack would create, without an account, a cluster or a download: STACK=...
+	@$(PY) -m tools.plan --stack '$(STACK)'
 
-rollback: .venv/.synced-local ## Go back to the release before, or to TO=sha256:...
-	@$(PY) -m tools.stack rollback --stack local $(if $(TO),--to "$$TO")
+preview: .venv/.synced-$(CLOUD) ## Show what `make up` would change, here or with STACK=...
+	@$(PY) -m tools.stack preview --stack '$(STACK)'
+
+rollback: .venv/.synced-$(CLOUD) ## Go back to the release before, or to TO=..., here or with STACK=...
+	@$(PY) -m tools.stack rollback --stack '$(STACK)' $(if $(TO),--to "$$TO")
 
 keys: .venv/.synced-local ## API keys: make keys ARGS="create --tenant acme --label laptop" (or list, revoke)
 	@$(PY) -m tools.operate keys $(ARGS)
@@ -46,11 +55,15 @@ destroy: .venv/.synced-local ## Remove the service and ALL its data from this ma
 
 # Two runs: most tests wait for something, so two at a time take half as long; a steady load needs the machine alone.
 test: .venv/.synced-dev engine ## Run all tests (up to 10 min)
-	@.venv/bin/pytest -q -n 2 -m "not alone"
+	@.venv/bin/pytest -q -n 2 -m "not alone and not image and not kubernetes"
 	@.venv/bin/pytest -q -m alone
 
 test-fast: .venv/.synced-dev ## Run the tests that need neither the engine nor long-running processes
-	@.venv/bin/pytest -m "not engine and not integration"
+	@.venv/bin/pytest -m "not engine and not integration and not image and not kubernetes"
+
+test-kubernetes: .venv/.synced-dev engine ## Run the Kubernetes tests against a real API server (builds it once: about 20 min)
+	@$(PY) -m tests.kubernetes.build >/dev/null
+	@.venv/bin/pytest -q -m kubernetes tests/kubernetes
 
 lint: .venv/.synced-dev ## Check style, types and the lock file
 	@.venv/bin/ruff check .
@@ -62,11 +75,18 @@ format: .venv/.synced-dev ## Format the code and repair what can be repaired
 	@.venv/bin/ruff check --fix --quiet . || true
 	@.venv/bin/ruff format .
 
-bench: .venv/.synced-dev ## Measure /v1/query over 50,000 chunks (about 3 min, on this machine alone)
+bench: .venv/.synced-dev engine ## Measure /v1/query over 50,000 chunks, and a preview (about 5 min, on this machine alone)
 	@$(PY) -m bench.query
+	@$(PY) -m bench.preview
 
 engine: .venv/.synced-local ## Get Pulumi alone (the first time up to 7 min, when it must be built)
 	@$(PY) -m tools.pulumi_cli >/dev/null
+
+image: ## Build the container image rag:dev (BASE_IMAGE, PLATFORM and TAG may be set)
+	@sh tools/image.sh
+
+test-image: .venv/.synced-dev ## Build the image and run it on a container engine (2 to 4 min); or run IMAGE=...
+	@.venv/bin/pytest -q -m image tests/image
 
 clean: ## Remove caches and the environment; never .local, which holds your data
 	@rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .schemathesis

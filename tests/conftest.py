@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from components.dynamic import ALL_FRAMES
 from tests.postgres import PostgresServer, postgres_server
 
 if TYPE_CHECKING:
@@ -25,3 +27,10 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
     url = postgres.create_database()
     yield url
     postgres.drop_database(url)
+
+
+@pytest.fixture(autouse=True)
+def whole_tracebacks() -> Iterator[None]:
+    """A provider's error for people shortens the tracebacks of its process; here that process is the tests' own."""
+    yield
+    sys.tracebacklimit = ALL_FRAMES

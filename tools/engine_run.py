@@ -31,6 +31,12 @@ _EXPLANATIONS: Final = {
 }
 
 
+def say(message: str) -> None:
+    """Tell the user what happens, on standard error."""
+    sys.stderr.write(f"stack: {message}\n")
+    sys.stderr.flush()
+
+
 def explain(text: str) -> list[str]:
     """Return what the known errors in the engine's output mean and what to do about them."""
     return [advice for sign, advice in _EXPLANATIONS.items() if sign in text]

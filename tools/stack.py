@@ -1,7 +1,8 @@
 """`python -m tools.stack COMMAND --stack NAME`: run the engine on a stack, getting the engine first when needed.
 
-The stack `local` keeps its state, passphrase and generated configuration under `.local/pulumi` of the checkout. For
-any other stack this only passes `preview` and `up` on to Pulumi, with your own backend and credentials.
+The stack `local` keeps its state, passphrase and generated configuration under `.local/pulumi` of the checkout. Any
+other stack has your own backend, your own credentials and its tracked file: `preview` and `up` are passed on to Pulumi,
+and `rollback` writes the release to go back to into the file and passes on `up`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tools.configuration import ConfigError, load_document
-from tools.engine_run import run_explained
+from tools.engine_run import run_explained, say
 from tools.local_state import LocalState, StateError
+from tools.other_stack import OtherStack
 from tools.pulumi_cli import CliError
 from tools.pulumi_cli.obtain import bin_folder
 
@@ -28,14 +30,8 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[1]
 LOCAL: Final = "local"
 PLAIN_OUTPUT: Final = ("--suppress-progress", "--suppress-permalink=true")
-PASSED_ON: Final = ("preview", "up")
+PASSED_ON: Final = ("preview", "up", "rollback")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-def say(message: str) -> None:
-    """Tell the user what happens, on standard error."""
-    sys.stderr.write(f"stack: {message}\n")
-    sys.stderr.flush()
 
 
 class LocalStack:
@@ -201,16 +197,14 @@ def _overrides(pairs: list[str]) -> dict[str, str]:
     return result
 
 
-def _pass_on(stack: str, command: str, overrides: dict[str, str], extra: list[str]) -> int:
-    """Run Pulumi on a stack with the user's own backend, credentials and tracked file."""
+def _other(options: argparse.Namespace, overrides: dict[str, str], extra: list[str], root: Path) -> int:
+    """Run a command on another stack than the local one; raises StateError when it is the user's to run."""
+    stack, command = str(options.stack), str(options.command)
     if command not in PASSED_ON:
         raise StateError(f"`{command}` works on the stack `{LOCAL}` only. Run `pulumi {command} --stack {stack}`.")
     if overrides:
         raise StateError(f"`--config` works on the stack `{LOCAL}` only. Edit Pulumi.{stack}.yaml: it is the record.")
-    folder = bin_folder()
-    environment = dict(os.environ) | {"PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
-    environment.setdefault("PULUMI_PYTHON_CMD", sys.executable)
-    return run_explained([str(folder / "pulumi"), command, "--stack", stack, *extra], ROOT, environment)
+    return OtherStack(name=stack, root=root, pulumi=bin_folder(), extra=extra).run(command, options.to)
 
 
 def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
@@ -222,7 +216,7 @@ def main(arguments: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     try:
         overrides = _overrides(options.config)
         if options.stack != LOCAL:
-            return _pass_on(options.stack, options.command, overrides, extra)
+            return _other(options, overrides, extra, root)
         stack = LocalStack(LocalState(root=root, stack=LOCAL), bin_folder(), overrides, extra)
         if options.command == "rollback":
             return stack.rollback(options.to)

@@ -15,10 +15,10 @@ from typing import Final, cast
 import httpx
 import yaml
 
-from components.local.content import digest_of
 from components.local.paths import LocalPaths
 from components.local.slots import Slots
 from components.local.supervisorctl import Supervisorctl
+from components.source import digest_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COPIED: Final = (

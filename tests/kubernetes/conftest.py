@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.harness import Engine, MakeEngine
+from tests.engine.sources import Sources
 from tests.kubernetes import build, manifests
 from tests.kubernetes.cluster import Cluster, run_cluster
 from tests.kubernetes.engine import use_kubernetes
+from tests.kubernetes.stack import Stack, ingress_class
 from tools.pulumi_cli.obtain import bin_folder
 
 if TYPE_CHECKING:
@@ -74,3 +76,21 @@ def kubernetes_engine(kubernetes_plugin: Path, kubeconfig: Path, tmp_path: Path)
         return engine
 
     return make
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    """A copy of the checkout whose files a test may change."""
+    return Sources.copied(tmp_path / "checkout")
+
+
+@pytest.fixture
+def stack(cluster: Cluster, api: Api, kubernetes_plugin: Path, sources: Sources, tmp_path: Path) -> Iterator[Stack]:
+    """The repository's own program in a namespace that is gone after the test; nothing is deployed yet."""
+    api.apply(ingress_class())
+    made = Stack.create(
+        folder=tmp_path / "engine", program=sources.folder, plugin=kubernetes_plugin, cluster=cluster, api=api
+    )
+    yield made
+    if made.namespace_object() is not None:
+        api.delete(manifests.namespace(made.namespace))

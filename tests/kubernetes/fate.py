@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from tests.kubernetes.manifests import pod
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from tests.kubernetes.api import Api, Manifest
 
@@ -28,23 +28,29 @@ _GROUP: Final = "admissionregistration.k8s.io/v1"
 
 
 @contextlib.contextmanager
-def fate(api: Api, namespace: str, label: str, *, image: str) -> Generator[None]:
+def fate(
+    api: Api, namespace: str, label: str, *, image: str, selector: Mapping[str, str] | None = None
+) -> Generator[None]:
     """Give every pod that is created in the namespace (which must exist) with this image the label, inside the block.
 
-    `image` is any part of the reference, for example the digest. Raises TimeoutError when the server does not heed it.
+    `image` is any part of the reference, for example the digest; with `selector` the pod must have these labels, too.
+    Raises TimeoutError when the server does not heed it.
     """
     name = f"fate-{secrets.token_hex(4)}"
     policy = _policy(name, namespace, label, image)
+    policy["spec"]["matchConstraints"]["objectSelector"] = {"matchLabels": dict(selector or {})}
+    probe = pod(namespace, "fate-probe", image)
+    probe["metadata"]["labels"] = dict(selector or {})
     binding: Manifest = {"apiVersion": _GROUP, "kind": "MutatingAdmissionPolicyBinding", "metadata": {"name": name}}
     api.create(policy)
     api.create({**binding, "spec": {"policyName": name}})
     try:
-        _wait(api, namespace, label, image, present=True)
+        _wait(api, probe, label, present=True)
         yield
     finally:
         api.delete(binding)
         api.delete(policy)
-        _wait(api, namespace, label, image, present=False)
+        _wait(api, probe, label, present=False)
 
 
 def _policy(name: str, namespace: str, label: str, image: str) -> Manifest:
@@ -69,9 +75,8 @@ def _policy(name: str, namespace: str, label: str, image: str) -> Manifest:
     }
 
 
-def _wait(api: Api, namespace: str, label: str, image: str, *, present: bool) -> None:
+def _wait(api: Api, probe: Manifest, label: str, *, present: bool) -> None:
     """Wait until the server does, or no longer does, label a pod: it reads its policies in the background."""
-    probe = pod(namespace, "fate-probe", image)
     deadline = time.monotonic() + EFFECTIVE_SECONDS
     while (label in api.create(probe, dry_run=True)["metadata"].get("labels", {})) != present:
         if time.monotonic() > deadline:

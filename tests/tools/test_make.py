@@ -16,11 +16,11 @@ pytestmark = pytest.mark.unit
 
 def test_make_help_lists_every_target_with_its_purpose() -> None:
     text = (ROOT / "Makefile").read_text()
-    phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
-    assert phony is not None
+    phony = " ".join(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)).split()
+    assert len(phony) > 20
     help_text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     listed = dict(re.findall(r"^  ([a-z-]+) +(\S.*)$", help_text, re.MULTILINE))
-    assert set(listed) == set(phony[1].split())
+    assert set(listed) == set(phony)
     assert set(re.findall(r"^([a-z-]+):", text, re.MULTILINE)) == set(listed)
 
 
@@ -29,7 +29,16 @@ def test_make_alone_explains_and_changes_nothing() -> None:
     assert "make up" in plain
 
 
-@pytest.mark.parametrize("script", ["tools/sync.sh", "tools/pulumi_cli/pulumi-language-python", ".ci/run"])
+SCRIPTS = (
+    "tools/sync.sh",
+    "tools/image.sh",
+    "tools/image_base.sh",
+    "tools/pulumi_cli/pulumi-language-python",
+    ".ci/run",
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_a_shell_script_has_no_syntax_error(script: str) -> None:
     shell = "bash" if script == ".ci/run" else "sh"
     subprocess.run([shell, "-n", str(ROOT / script)], check=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tools.local_state import LocalState
+from tools.pulumi_cli.obtain import bin_folder
 from tools.stack import main
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ release = (config.get_object("release") or {}).get("digest")
 pulumi.export("port", config.require_object("local")["port"])
 pulumi.export("release", release or "tree")
 pulumi.export("previous_release", (config.get_object("test") or {}).get("previous"))
+pulumi.export("image", (config.get_object("release") or {}).get("image"))
 pulumi.export("key", pulumi.Output.secret("key-of-the-house"))
 """,
 }
@@ -175,3 +180,45 @@ def test_a_missing_stack_file_is_named(root: Path, capfd: pytest.CaptureFixture[
     (root / "Pulumi.local.yaml").unlink()
     assert main(["up"], root=root) == 1
     assert "no Pulumi.local.yaml" in capfd.readouterr().err
+
+
+@pytest.fixture
+def elsewhere(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stack `prod` in a backend of the user's own, as it would be on a cloud."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "of the user")
+    monkeypatch.setenv("PULUMI_SKIP_UPDATE_CHECK", "true")
+    (root / "Pulumi.prod.yaml").write_text("config:\n  rag:local: {port: 1}\n")
+    subprocess.run(
+        [bin_folder() / "pulumi", "stack", "init", "prod", "--non-interactive"],
+        cwd=root,
+        env=os.environ | {"PATH": f"{bin_folder()}{os.pathsep}{os.environ['PATH']}"},
+        check=True,
+        capture_output=True,
+    )
+    return root
+
+
+def test_a_rollback_elsewhere_is_recorded_in_the_stack_file_and_deployed(
+    elsewhere: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stack(*arguments: str) -> int:
+        return main([*arguments, "--stack", "prod", "--", "--yes", "--non-interactive"], root=elsewhere)
+
+    file = elsewhere / "Pulumi.prod.yaml"
+    assert stack("up") == 0
+    assert stack("rollback") == 1
+    assert "has had one release, so there is none to go back to; nothing was changed" in capfd.readouterr().err
+    before = file.read_text()
+    assert stack("rollback", "--to", "registry.example.com/rag:latest") == 1
+    assert "is no image by its digest" in capfd.readouterr().err
+    assert file.read_text() == before
+
+    image = f"registry.example.com/team/rag@{DIGEST}"
+    file.write_text(before.replace("config:\n", f"config:\n  rag:test:\n    previous: {image}\n"))
+    assert stack("up") == 0
+    assert stack("rollback") == 0
+    told = capfd.readouterr()
+    assert f"going back to {image}" in told.err
+    assert yaml.safe_load(file.read_text())["config"]["rag:release"] == {"image": image}
+    assert re.search(rf'image +: "{re.escape(image)}"', told.out)
