@@ -1,4 +1,4 @@
-"""Settings in, outputs out. Read on in stacks/settings.py, then in the stack file of your cloud."""
+"""Settings in, outputs out. Read on in stacks/settings/, then in the stack file of your cloud."""
 
 import pulumi
 
