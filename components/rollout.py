@@ -55,7 +55,7 @@ def check_rollout(
 
 
 def _went_back(digest: str, serving: str, evidence: str) -> str:
-    now = f"release {short(serving)} goes on serving" if serving else "nothing serves"
+    now = f"release {short(serving)} goes on serving" if serving else "nothing serves as it should"
     return (
         f"release {short(digest)} never became healthy, so the platform did not take it: {now}. "
         f"Correct the release and deploy again.\n{evidence}"

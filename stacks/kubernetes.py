@@ -48,7 +48,7 @@ def compose(settings: KubernetesSettings) -> Mapping[str, pulumi.Input[object]]:
 
     # 2. Registry and 3. Release: everything after this refers to the digest.
     registry = Registry("registry", RegistryArgs(place=place, login=login_of(settings)), there)
-    release = Release("release", release_args(settings)).handle
+    release = Release("release", release_args(settings), pulumi.ResourceOptions(depends_on=[cluster])).handle
 
     # 4. Network: closed but for what is named, the way in, and what Prometheus and GitHub are told.
     network = Network("network", network_args(settings, place, workload), there)

@@ -99,8 +99,9 @@ class Cluster:
             data = cast("Properties", plain(item["inputs"].get("stringData")) or {})
             encoded: Properties = {key: base64.b64encode(str(value).encode()).decode() for key, value in data.items()}
             return {"kind": "Secret", "metadata": _metadata(item), "data": encoded}
-        status: Properties = {"observedGeneration": 1, "conditions": []}
-        return {**cast("Properties", plain(dict(item["inputs"]))), "metadata": _metadata(item), "status": status}
+        metadata = _metadata(item)
+        status: Properties = {"observedGeneration": metadata["generation"], "conditions": []}
+        return {**cast("Properties", plain(dict(item["inputs"]))), "metadata": metadata, "status": status}
 
     def _job(self, identifier: str, item: Object) -> Json:
         """A Job that has run keeps its outcome, as real ones do; a new one ends as the test has decided."""

@@ -115,7 +115,7 @@ def test_a_platform_that_went_back_fails_the_update_with_its_evidence_and_withou
 
 def test_a_first_release_that_failed_leaves_nothing_that_serves_and_the_message_says_so() -> None:
     message = refusal("http://127.0.0.1:1/health", serving_digest="", evidence="log")
-    assert "nothing serves" in message
+    assert "nothing serves as it should" in message
 
 
 @pytest.mark.parametrize(

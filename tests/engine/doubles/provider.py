@@ -110,7 +110,7 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         replaces = [
             path for path in changed if any(_within(path, fixed) or _within(fixed, path) for fixed in rule.immutable)
         ]
-        found = self._world.objects().get(request.id)
+        found = self._world.objects().get(_key(_parts(request.urn)[0], request.id))
         if rule.replaced_when is not None and found is not None and wire.at(found["state"], rule.replaced_when):
             replaces, changed = [rule.replaced_when], [*changed, rule.replaced_when]
         return provider_pb2.DiffResponse(
