@@ -55,7 +55,7 @@ destroy: .venv/.synced-local ## Remove the service and ALL its data from this ma
 
 # Two runs: most tests wait for something, so two at a time take half as long; a steady load needs the machine alone.
 test: .venv/.synced-dev engine ## Run all tests (up to 10 min)
-	@.venv/bin/pytest -q -n 2 -m "not alone and not image and not kubernetes"; first=$$?; \
+	@.venv/bin/pytest -q -n 2 --dist worksteal -m "not alone and not image and not kubernetes"; first=$$?; \
 	.venv/bin/pytest -q -m alone; second=$$?; exit $$((first != 0 ? first : second))
 
 test-fast: .venv/.synced-dev ## Run the tests that need neither the engine nor long-running processes
