@@ -53,17 +53,17 @@ down: .venv/.synced-local ## Stop every process; all data stays
 destroy: .venv/.synced-local ## Remove the service and ALL its data from this machine
 	@$(PY) -m tools.stack destroy --stack local
 
-# Two runs: most tests wait for something, so two at a time take half as long; a steady load needs the machine alone.
+# Two runs: most tests wait for something, so three at a time on two processors; a steady load needs the machine alone.
 test: .venv/.synced-dev engine ## Run all tests (up to 10 min)
-	@.venv/bin/pytest -q -n 2 --dist worksteal -m "not alone and not image and not kubernetes"; first=$$?; \
+	@.venv/bin/pytest -q -n 3 --dist worksteal -m "not alone and not image and not kubernetes"; first=$$?; \
 	.venv/bin/pytest -q -m alone; second=$$?; exit $$((first != 0 ? first : second))
 
 test-fast: .venv/.synced-dev ## Run the tests that need neither the engine nor long-running processes
 	@.venv/bin/pytest -m "not engine and not integration and not image and not kubernetes"
 
-test-kubernetes: .venv/.synced-dev engine ## Run the Kubernetes tests against a real API server (builds it once: about 20 min)
+test-kubernetes: .venv/.synced-dev engine ## Run the Kubernetes tests, most against a real API server (15 min; builds it once: 20 min)
 	@$(PY) -m tests.kubernetes.build >/dev/null
-	@.venv/bin/pytest -q -m kubernetes tests/kubernetes
+	@.venv/bin/pytest -q -m kubernetes tests/kubernetes tests/engine tests/judges
 
 lint: .venv/.synced-dev ## Check style, types and the lock file
 	@.venv/bin/ruff check .

@@ -1,7 +1,7 @@
 """`python -m bench.preview`: what the composed program costs a preview, against a flat one of the same resources.
 
 Both run through the real engine with the tests' doubles of the providers, in turn. The flat program registers the same
-resources of the same types with the same inputs, one after the other, without components: it is the floor.
+resources of the same types with the same inputs and the same order among them, without components: it is the floor.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bench.machine import describe_machine
+from stacks import compose
+from stacks.settings import parse_settings
+from tests.contracts.aws_recording import USUAL
+from tests.contracts.recorder import record
 from tests.engine.doubles import wire
 from tests.engine.doubles.tables import tables_of
 from tests.engine.harness import Engine
@@ -25,10 +29,11 @@ from tools.plan import prepare_config, stack_file
 from tools.pulumi_cli.obtain import bin_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.engine.doubles.wire import Json
     from tests.engine.harness import Planned
+    from tools.configuration import ConfigDocument
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -50,16 +55,33 @@ class Nothing(ResourceProvider):
         return CreateResult("id", props)
 
 
+class Dynamic(Resource, module="flat", name="Dynamic"):
+    pass
+
+
+made = {{}}
 for item in json.loads(Path("resources.json").read_text()):
+    name, inputs = item["name"], item["inputs"]
+    opts = pulumi.ResourceOptions(depends_on=[made[needed] for needed in item["after"]])
     if item["type"].startswith("pulumi-python:"):
-        Resource.__init__(Resource.__new__(Resource), Nothing(), item["name"], item["inputs"])
+        made[name] = Dynamic(Nothing(), name, inputs, opts)
     else:
-        pulumi.CustomResource(item["type"], item["name"], item["inputs"])
+        made[name] = pulumi.CustomResource(item["type"], name, inputs, opts)
 """
 
 
-def write_flat_program(folder: Path, resources: Sequence[Planned], cloud: str) -> None:
-    """Write a program that declares these resources, and nothing else, into `folder`."""
+def needs_of(document: ConfigDocument) -> Mapping[str, set[str]]:
+    """By each resource's name, those that must come before it: a flat program would wait for the same."""
+    config = cast("dict[str, object]", document["config"])
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    settings = parse_settings(texts, file="the stack file", secret_keys=texts)
+    recording = record(lambda: compose(settings), preview=True, calls=USUAL)
+    made = {resource.name for resource in recording.resources if resource.custom}
+    return {name: recording.needed_by(name) & made - {name} for name in made}
+
+
+def write_flat_program(folder: Path, resources: Sequence[Planned], cloud: str, needs: Mapping[str, set[str]]) -> None:
+    """Write a program that declares these resources, in the same order and nothing else, into `folder`."""
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text("name: rag\nruntime: python\n")
     # The same SDKs are imported, and the same modules of them: their loading is not ours to save.
@@ -67,8 +89,13 @@ def write_flat_program(folder: Path, resources: Sequence[Planned], cloud: str) -
     imports = "\n".join(f"import {module}" for module in sorted(filter(None, modules)))
     (folder / "__main__.py").write_text(FLAT.format(imports=imports))
     made = [
-        {"type": resource.type, "name": resource.name, "inputs": _known(dict(resource.inputs))}
-        for resource in resources
+        {
+            "type": resource.type,
+            "name": resource.name,
+            "inputs": _known(dict(resource.inputs)),
+            "after": sorted(needs[resource.name]),
+        }
+        for resource in sorted(resources, key=lambda found: len(needs.get(found.name, ())))
         if resource.custom
     ]
     (folder / "resources.json").write_text(json.dumps(made))
@@ -112,7 +139,7 @@ def run(stack: str, rounds: int, folder: Path) -> dict[str, object]:
     seconds_of_preview(composed)
     resources = composed.planned()
     flat.program = folder / "flat-program"
-    write_flat_program(flat.program, resources, str(composed.config["rag:cloud"]))
+    write_flat_program(flat.program, resources, str(composed.config["rag:cloud"]), needs_of(document))
     seconds_of_preview(flat)
     pairs = [(seconds_of_preview(composed), seconds_of_preview(flat)) for _ in range(rounds)]
     ours, floor = (statistics.median(values) for values in zip(*pairs, strict=True))

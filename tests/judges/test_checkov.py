@@ -10,7 +10,7 @@ from tests.judges.checkov_judge import ROOT, Finding, Verdict, judged
 from tests.judges.kubernetes_objects import CUSTOM, STACKS, Manifest, kind_of, manifests_of
 
 # The first run on a machine installs checkov.
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.integration, pytest.mark.kubernetes, pytest.mark.timeout(420)]
 
 EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("CKV_K8S_8", "Deployment"): (
