@@ -1,7 +1,9 @@
 """`python -m bench.preview`: what the composed program costs a preview, against a flat one of the same resources.
 
-Both run through the real engine with the tests' doubles of the providers, in turn. The flat program registers the same
-resources of the same types with the same inputs and the same order among them, without components: it is the floor.
+Both run through the real engine with the tests' doubles of the providers, in turn. The flat program is the floor: it
+declares the same resources with the SDK's classes, the same inputs and the same order among them, without components.
+It must use those classes as everybody does, because their modules load when a class is first used, and that loading is
+the larger part of a preview.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from tests.contracts.recorder import record
 from tests.engine.doubles import wire
 from tests.engine.doubles.tables import tables_of
 from tests.engine.harness import Engine
+from tests.sdk import argument_names, class_of, module_of
 from tools.configuration import load_document
 from tools.plan import prepare_config, stack_file
 from tools.pulumi_cli.obtain import bin_folder
@@ -33,17 +36,14 @@ if TYPE_CHECKING:
 
     from tests.engine.doubles.wire import Json
     from tests.engine.harness import Planned
-    from tools.configuration import ConfigDocument
+    from tests.sdk import argument_names, class_of, module_of
+from tools.configuration import ConfigDocument
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 TARGET_RATIO = 1.5
-PACKAGES = {"aws": "pulumi_aws", "kubernetes": "pulumi_kubernetes"}
 
 FLAT = """
-import json
-from pathlib import Path
-
 import pulumi
 from pulumi.dynamic import CreateResult, Resource, ResourceProvider
 
@@ -60,13 +60,13 @@ class Dynamic(Resource, module="flat", name="Dynamic"):
 
 
 made = {{}}
-for item in json.loads(Path("resources.json").read_text()):
-    name, inputs = item["name"], item["inputs"]
-    opts = pulumi.ResourceOptions(depends_on=[made[needed] for needed in item["after"]])
-    if item["type"].startswith("pulumi-python:"):
-        made[name] = Dynamic(Nothing(), name, inputs, opts)
-    else:
-        made[name] = pulumi.CustomResource(item["type"], name, inputs, opts)
+
+
+def after(*names):
+    return pulumi.ResourceOptions(depends_on=[made[name] for name in names])
+
+
+{resources}
 """
 
 
@@ -80,32 +80,40 @@ def needs_of(document: ConfigDocument) -> Mapping[str, set[str]]:
     return {name: recording.needed_by(name) & made - {name} for name in made}
 
 
-def write_flat_program(folder: Path, resources: Sequence[Planned], cloud: str, needs: Mapping[str, set[str]]) -> None:
+def direct(needs: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
+    """The needs that follow from no other: what somebody would write."""
+    return {
+        name: {one for one in needed if not any(one in needs[other] for other in needed)}
+        for name, needed in needs.items()
+    }
+
+
+def write_flat_program(folder: Path, resources: Sequence[Planned], needs: Mapping[str, set[str]]) -> None:
     """Write a program that declares these resources, in the same order and nothing else, into `folder`."""
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text("name: rag\nruntime: python\n")
-    # The same SDKs are imported, and the same modules of them: their loading is not ours to save.
-    modules = {f"{PACKAGES[cloud]}", *(_module(resource, cloud) for resource in resources)} if cloud in PACKAGES else ()
-    imports = "\n".join(f"import {module}" for module in sorted(filter(None, modules)))
-    (folder / "__main__.py").write_text(FLAT.format(imports=imports))
-    made = [
-        {
-            "type": resource.type,
-            "name": resource.name,
-            "inputs": _known(dict(resource.inputs)),
-            "after": sorted(needs[resource.name]),
-        }
-        for resource in sorted(resources, key=lambda found: len(needs.get(found.name, ())))
-        if resource.custom
-    ]
-    (folder / "resources.json").write_text(json.dumps(made))
+    ordered = sorted((one for one in resources if one.custom), key=lambda found: len(needs[found.name]))
+    written = direct(needs)
+    lines = [_line(resource, sorted(written[resource.name])) for resource in ordered]
+    # Only the packages: each loads a module of its own when a class of it is first used, as in any program.
+    imports = {f"import {module_of(resource.type).split('.')[0]}" for resource in ordered if not _is_dynamic(resource)}
+    program = FLAT.format(imports="\n".join(sorted(imports)), resources="\n".join(lines))
+    (folder / "__main__.py").write_text(program)
 
 
-def _module(resource: Planned, cloud: str) -> str:
-    package, path, _ = resource.type.split(":", 2)
-    if package != cloud:
-        return ""
-    return f"{PACKAGES[cloud]}.{path.replace('/', '.') if cloud == 'kubernetes' else path.split('/')[0]}"
+def _line(resource: Planned, after: Sequence[str]) -> str:
+    name, options = repr(resource.name), f"after({', '.join(map(repr, after))})"
+    inputs = cast("dict[str, Json]", _known(dict(resource.inputs)))
+    if _is_dynamic(resource):
+        return f"made[{name}] = Dynamic(Nothing(), {name}, {inputs!r}, {options})"
+    cls = class_of(resource.type)
+    names = argument_names(cls)
+    arguments = "".join(f"{names[key]}={value!r}, " for key, value in inputs.items())
+    return f"made[{name}] = {module_of(resource.type)}.{cls.__name__}({name}, {arguments}opts={options})"
+
+
+def _is_dynamic(resource: Planned) -> bool:
+    return resource.type.startswith("pulumi-python:")
 
 
 def _known(value: Json) -> Json:
@@ -139,7 +147,7 @@ def run(stack: str, rounds: int, folder: Path) -> dict[str, object]:
     seconds_of_preview(composed)
     resources = composed.planned()
     flat.program = folder / "flat-program"
-    write_flat_program(flat.program, resources, str(composed.config["rag:cloud"]), needs_of(document))
+    write_flat_program(flat.program, resources, needs_of(document))
     seconds_of_preview(flat)
     pairs = [(seconds_of_preview(composed), seconds_of_preview(flat)) for _ in range(rounds)]
     ours, floor = (statistics.median(values) for values in zip(*pairs, strict=True))

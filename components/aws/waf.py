@@ -1,4 +1,10 @@
-"""An optional firewall before the load balancer, with the rules that AWS maintains."""
+"""An optional firewall before the load balancer, with the rules that AWS maintains.
+
+The SDK's module of it is the largest of all and loads when it is first used: only a stack with a firewall pays for it.
+"""
+
+# Else the annotations below would be such a use.
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

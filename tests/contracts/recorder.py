@@ -3,8 +3,6 @@
 Pulumi's own mocks accept duplicate names and never show options. This monitor takes the requests themselves.
 """
 
-import functools
-import importlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from pulumi import dynamic
 from pulumi.runtime import mocks, rpc
 
 from tests.loop import own_event_loop
+from tests.sdk import text_outputs
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -91,28 +90,6 @@ def provider_outputs() -> dict[str, set[str]]:
     return found
 
 
-@functools.cache
-def sdk_outputs(token: str) -> frozenset[str]:
-    """The texts that a provider answers for a type of an SDK (`aws:ec2/vpc:Vpc`), by the getters of its class."""
-    package, path, name = token.split(":")
-    folder = path.split("/")[0] if package != "kubernetes" else path.replace("/", ".")
-    module = f"pulumi_{package.replace('-', '_')}" + ("" if folder == "index" else f".{folder}")
-    try:
-        cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError):
-        return frozenset()
-    getters = [
-        member.fget
-        for member in cast(Mapping[str, object], vars(cls)).values()
-        if isinstance(member, property) and member.fget
-    ]
-    return frozenset(
-        str(getattr(getter, "_pulumi_name", getter.__name__))
-        for getter in getters
-        if getter.__annotations__.get("return") == pulumi.Output[str]
-    )
-
-
 Calls = Mapping[str, Mapping[str, object]]
 """The answers of providers' functions, by token. Components may call none; a stack may look up its account."""
 
@@ -126,7 +103,7 @@ class _Outputs(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs = cast(dict[str, Any], args.inputs)  # pyright: ignore[reportUnknownMemberType]  # why: a bare dict
-        made = (provider_outputs().get(args.typ) or sdk_outputs(args.typ)) - set(inputs)
+        made = (provider_outputs().get(args.typ) or text_outputs(args.typ)) - set(inputs)
         values: dict[str, Any] = {key: self._told(args.name, key) for key in made}
         if args.typ.startswith("kubernetes:") and isinstance(inputs.get("metadata"), dict):
             computed = {key: self._told(args.name, key) for key in ("name", "uid")}

@@ -121,6 +121,19 @@ def test_importing_a_target_loads_no_other_targets_sdk(module: str) -> None:
         assert "pulumi" not in loaded, "pure data needs no engine"
 
 
+def test_a_stack_without_a_firewall_does_not_pay_for_the_largest_module_of_the_sdk() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, stacks.aws; print(*sys.modules)"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert "pulumi_aws.ecs.service" in loaded, "the SDK's modules are named otherwise now"
+    assert "pulumi_aws.wafv2.web_acl" not in loaded
+
+
 def test_every_clouds_folder_names_its_files_alike_so_that_learning_one_teaches_the_others() -> None:
     required = {"app_service.py", "autoscaler.py", "database.py", "migration.py", "registry.py"}
     folders = [folder for folder in (PROJECT / "components").iterdir() if folder.name in CLOUDS]
