@@ -12,9 +12,9 @@ import pulumi
 from pulumi_aws import ecs
 
 from components.aws.fargate import PLATFORM_VERSION
+from components.aws.followed_rollout import FollowedRollout, FollowedRolloutArgs
 from components.aws.handles import ClusterHandle, EcsServiceHandle, LoadBalancerHandle, NetworkHandle
 from components.aws.roles import TaskRoleArgs, TaskRoles, balancer_role, task_roles
-from components.aws.rollout import FollowedRollout, FollowedRolloutArgs
 from components.aws.task import (
     Architecture,
     ContainerHealth,

@@ -11,7 +11,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
 
-from components.aws.fargate import TaskRequest, clients, run_to_end, watched
+from components.aws.ecs_api import clients
+from components.aws.fargate import TaskRequest, run_to_end
 from components.aws.handles import ClusterHandle, NetworkHandle
 from components.aws.roles import TaskRoleArgs, task_roles
 from components.aws.task import (
@@ -23,6 +24,7 @@ from components.aws.task import (
     register,
     scratch,
 )
+from components.aws.watchdog import watched
 from components.contracts import ReleaseHandle, SecretReferences
 from components.dynamic import plain_errors
 from components.naming import short

@@ -17,7 +17,7 @@ from typing import Any, cast
 import pulumi
 import pytest
 
-from components.aws import fargate
+from components.aws import fargate, task_log
 from components.aws.migration import (
     Migration,
     _FargateMigrationProvider,  # pyright: ignore[reportPrivateUsage]  # why: what it compares decides when data changes
@@ -94,7 +94,8 @@ def ecs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ecs]:
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         monkeypatch.delenv("AWS_PROFILE", raising=False)
-        monkeypatch.setattr(fargate, "POLL_SECONDS", 0.01)
+        for module in (fargate, task_log):
+            monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
         yield known
         server.shutdown()
 

@@ -1,176 +1,28 @@
-"""A release on ECS, followed to its end: each answer of ECS by botocore's Stubber, which knows the API's model."""
+"""A release on ECS, followed to its end: answer by answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
 
 import pytest
-from botocore.stub import ANY, Stubber
 
-from components.aws.fargate import clients
-from components.aws.rollout import (
-    APPEAR_POLLS,
-    EcsRollout,
-    Rollout,
-    RolloutRequest,
-    _EcsRolloutProvider,  # pyright: ignore[reportPrivateUsage]  # why: its diff is what repeats a failed release
+from components.aws.rollout import APPEAR_POLLS, Rollout
+from tests.aws.told_ecs import (
+    BEFORE,
+    BEGAN,
+    PRIMARY_BEGINS,
+    PRIMARY_OLD,
+    PRIMARY_RUNS,
+    THEIRS,
+    Told,
+    deployment,
+    listed,
+    revision,
+    task,
 )
-from components.contracts import DeploymentError
 from tests.contracts.cases.shared import DIGEST
 
-if TYPE_CHECKING:
-    from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_logs import CloudWatchLogsClient
-
 pytestmark = pytest.mark.unit
-
-REGION, ACCOUNT = "eu-central-1", "123456789012"
-ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
-CLUSTER, SERVICE = f"{ARN}:cluster/rag-test", f"{ARN}:service/rag-test/rag-test-service"
-OURS, THEIRS = f"{ARN}:task-definition/rag-test-service:8", f"{ARN}:task-definition/rag-test-service:7"
-BEFORE = "sha256:" + "b" * 64
-BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-Answers = Callable[["Told"], object]
-
-
-@dataclass
-class Told:
-    """What ECS and CloudWatch will answer, in order; a call that is not among them fails the test."""
-
-    ecs: Stubber
-    logs: Stubber
-    rollout: EcsRollout
-
-    def service(self, *deployments: dict[str, Any], events: tuple[str, ...] = ()) -> None:
-        said = [
-            {"id": str(number), "createdAt": BEGAN + timedelta(seconds=number), "message": text}
-            for number, text in enumerate(events)
-        ]
-        answer = {"services": [{"serviceArn": SERVICE, "deployments": list(deployments), "events": said}]}
-        self.ecs.add_response("describe_services", answer, {"cluster": CLUSTER, "services": [SERVICE]})
-
-    def deployments(self, *found: dict[str, Any], more: str = "", token: str = "") -> None:
-        expected = {"cluster": CLUSTER, "service": SERVICE} | ({"nextToken": token} if token else {})
-        answer = {"serviceDeployments": list(found)} | ({"nextToken": more} if more else {})
-        self.ecs.add_response("list_service_deployments", answer, expected)
-
-    def revision(self, name: str, definition: str = OURS, digest: str = DIGEST) -> None:
-        images = [
-            {
-                "containerName": "worker",
-                "image": f"example@{'sha256:' + 'e' * 64}",
-                "imageDigest": "sha256:" + "e" * 64,
-            },
-            {"containerName": "web", "image": f"example@{digest}", "imageDigest": "sha256:" + "f" * 64},
-        ]
-        found = {"serviceRevisionArn": revision(name), "taskDefinition": definition, "containerImages": images}
-        self.ecs.add_response(
-            "describe_service_revisions", {"serviceRevisions": [found]}, {"serviceRevisionArns": [revision(name)]}
-        )
-
-    def follows(self, name: str, status: str, **more: Any) -> None:
-        found = {"serviceDeploymentArn": deployment(name), "status": status, "createdAt": BEGAN} | more
-        self.ecs.add_response(
-            "describe_service_deployments",
-            {"serviceDeployments": [found]},
-            {"serviceDeploymentArns": [deployment(name)]},
-        )
-
-    def tasks(self, *found: dict[str, Any], status: str = "RUNNING") -> None:
-        expected = {"cluster": CLUSTER, "serviceName": SERVICE, "desiredStatus": status}
-        arns = [one["taskArn"] for one in found]
-        self.ecs.add_response("list_tasks", {"taskArns": arns}, expected)
-        if arns:
-            self.ecs.add_response("describe_tasks", {"tasks": list(found)}, {"cluster": CLUSTER, "tasks": arns})
-
-    def ordered(self) -> None:
-        expected = {"cluster": CLUSTER, "service": SERVICE, "taskDefinition": OURS, "forceNewDeployment": True}
-        self.ecs.add_response("update_service", {"service": {}}, expected)
-
-    def log(self, stream: str, *lines: str) -> None:
-        for _ in range(2):
-            events = [{"timestamp": 1, "message": line} for line in lines]
-            expected = {"logGroupName": ANY, "logStreamName": stream, "limit": 30, "startFromHead": False}
-            self.logs.add_response("get_log_events", {"events": events}, expected)
-
-    def ends(self) -> Rollout:
-        found = self.rollout.follow()
-        self.ecs.assert_no_pending_responses()
-        self.logs.assert_no_pending_responses()
-        return found
-
-    def fails(self) -> str:
-        with pytest.raises(DeploymentError) as caught:
-            self.rollout.follow()
-        self.ecs.assert_no_pending_responses()
-        return str(caught.value)
-
-
-def deployment(name: str) -> str:
-    return f"{ARN}:service-deployment/rag-test/rag-test-service/{name}"
-
-
-def revision(name: str) -> str:
-    return f"{ARN}:service-revision/rag-test/rag-test-service/{name}"
-
-
-def listed(name: str, status: str, *, rev: str = "new", age: int = 0) -> dict[str, Any]:
-    return {
-        "serviceDeploymentArn": deployment(name),
-        "targetServiceRevisionArn": revision(rev),
-        "status": status,
-        "createdAt": BEGAN - timedelta(hours=age),
-    }
-
-
-def task(name: str, *, definition: str = OURS, worker: str = "RUNNING", **more: Any) -> dict[str, Any]:
-    containers = [{"name": "web", "lastStatus": "RUNNING"}, {"name": "worker", "lastStatus": worker}]
-    arn = f"{ARN}:task/rag-test/{name}"
-    return {"taskArn": arn, "taskDefinitionArn": definition, "createdAt": BEGAN, "containers": containers} | more
-
-
-PRIMARY_BEGINS = {"status": "PRIMARY", "taskDefinition": OURS, "rolloutState": "IN_PROGRESS"}
-PRIMARY_RUNS = {"status": "PRIMARY", "taskDefinition": OURS, "rolloutState": "COMPLETED"}
-PRIMARY_OLD = {"status": "PRIMARY", "taskDefinition": THEIRS, "rolloutState": "COMPLETED"}
-
-
-@pytest.fixture(scope="module")
-def made() -> tuple[ECSClient, CloudWatchLogsClient]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        return clients(REGION, None)
-
-
-def told(made: tuple[ECSClient, CloudWatchLogsClient], *, seconds: int = 600) -> Iterator[Told]:
-    request = RolloutRequest(
-        cluster=CLUSTER,
-        service=SERVICE,
-        task_definition=OURS,
-        digest=DIGEST,
-        web="web",
-        worker="worker",
-        log_groups={"web": "/ecs/rag-test/web", "worker": "/ecs/rag-test/worker"},
-        seconds=seconds,
-        back_seconds=0 if seconds == 0 else 300,
-    )
-    ecs, logs = made
-    with Stubber(ecs) as first, Stubber(logs) as second:
-        yield Told(ecs=first, logs=second, rollout=EcsRollout(ecs, logs, request, wait=lambda _: None))
-
-
-@pytest.fixture(name="told")
-def told_fixture(made: tuple[ECSClient, CloudWatchLogsClient]) -> Iterator[Told]:
-    yield from told(made)
-
-
-@pytest.fixture
-def hurried(made: tuple[ECSClient, CloudWatchLogsClient]) -> Iterator[Told]:
-    """A release whose time is over at the first look."""
-    yield from told(made, seconds=0)
 
 
 def test_a_new_deployment_is_followed_by_its_own_arn_until_it_succeeds(told: Told) -> None:
@@ -418,33 +270,3 @@ def test_the_next_update_starts_a_release_anew_whose_worker_did_not_stay_up(told
 def test_what_aws_refuses_is_an_error_that_names_the_permission(told: Told) -> None:
     told.ecs.add_client_error("list_service_deployments", "AccessDeniedException", "is not authorized")
     assert told.fails().startswith("AWS refused ecs:ListServiceDeployments (AccessDeniedException")
-
-
-STATE = {
-    "region": REGION,
-    "cluster": CLUSTER,
-    "service": SERVICE,
-    "task_definition": OURS,
-    "digest": DIGEST,
-    "serving": DIGEST,
-    "evidence": "",
-    "seconds": 600.0,
-}
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "changes"),
-    [
-        ({}, {}, False),
-        ({}, {"seconds": 900.0}, False),
-        ({}, {"task_definition": THEIRS}, True),
-        ({}, {"service": f"{SERVICE}-2"}, True),
-        ({}, {"digest": BEFORE}, True),
-        ({"serving": BEFORE}, {}, True),
-        ({"serving": ""}, {}, True),
-    ],
-)
-def test_a_release_is_followed_again_when_it_is_another_and_when_the_last_one_was_not_taken(
-    before: dict[str, object], after: dict[str, object], changes: bool
-) -> None:
-    assert _EcsRolloutProvider().diff("rollout", {**STATE, **before}, {**STATE, **after}).changes is changes

@@ -1,0 +1,89 @@
+"""A release that ECS rolls out, as a resource: the update waits for its end, and knows what serves then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from components.aws.ecs_api import clients
+from components.aws.rollout import EcsRollout, RolloutRequest
+from components.dynamic import plain_errors
+
+
+class _EcsRolloutProvider(ResourceProvider):
+    @plain_errors
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        return CreateResult(id_="rollout", outs=_follow(props))
+
+    @plain_errors
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Followed again when the service or what it should run is another, and when the last release was not taken."""
+        keys = ("region", "cluster", "service", "task_definition", "digest")
+        return DiffResult(changes=any(_olds[key] != _news[key] for key in keys) or _olds["serving"] != _news["digest"])
+
+    @plain_errors
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(outs=_follow(_news))
+
+
+def _follow(props: Mapping[str, Any]) -> dict[str, Any]:
+    ecs, logs = clients(props["region"], props["profile"] or None)
+    request = RolloutRequest(
+        cluster=props["cluster"],
+        service=props["service"],
+        task_definition=props["task_definition"],
+        digest=props["digest"],
+        web=props["web"],
+        worker=props["worker"],
+        log_groups=props["log_groups"],
+        seconds=int(props["seconds"]),
+        back_seconds=int(props["back_seconds"]),
+    )
+    ended = EcsRollout(ecs, logs, request).follow()
+    return {**props, "serving": ended.serving, "evidence": ended.evidence, "deployment": ended.deployment}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowedRolloutArgs:
+    """The same as a RolloutRequest, before its values are known."""
+
+    region: str
+    profile: str | None
+    cluster: pulumi.Input[str]
+    service: pulumi.Input[str]
+    task_definition: pulumi.Input[str]
+    digest: pulumi.Input[str]
+    web: str
+    worker: str
+    log_groups: Mapping[str, pulumi.Input[str]]
+    seconds: int
+    back_seconds: int
+
+
+class FollowedRollout(Resource, module="aws", name="EcsRollout"):
+    """A release as ECS ended it: `serving` is the digest that serves, `evidence` why it is not the new one."""
+
+    serving: pulumi.Output[str]
+    evidence: pulumi.Output[str]
+    deployment: pulumi.Output[str]
+
+    def __init__(self, name: str, *, args: FollowedRolloutArgs, opts: pulumi.ResourceOptions) -> None:
+        props: dict[str, Any] = {
+            "region": args.region,
+            "profile": args.profile or "",
+            "cluster": args.cluster,
+            "service": args.service,
+            "task_definition": args.task_definition,
+            "digest": args.digest,
+            "web": args.web,
+            "worker": args.worker,
+            "log_groups": dict(args.log_groups),
+            "seconds": args.seconds,
+            "back_seconds": args.back_seconds,
+            "serving": None,
+            "evidence": None,
+            "deployment": None,
+        }
+        super().__init__(_EcsRolloutProvider(), name, props, opts)
