@@ -1,15 +1,11 @@
-"""The migration: one task on Fargate with the release's own image, once per digest, before anything of it serves.
+"""The migration: one task on Fargate with the release's own image, once per digest, before anything of it serves."""
 
-It runs as a resource's creation, so it shows in the preview, stops the rollout when it fails, and is tried again by
-the next update. Deleting the resource does nothing: `destroy` and `refresh` never migrate.
-"""
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
+from pulumi.dynamic import Resource
 
 from components.aws.ecs_api import clients
 from components.aws.fargate import TaskRequest, run_to_end
@@ -26,28 +22,20 @@ from components.aws.task import (
 )
 from components.aws.watchdog import watched
 from components.contracts import ReleaseHandle, SecretReferences
-from components.dynamic import plain_errors
-from components.naming import short
+from components.migration import MigrationProvider
 from components.workload import WorkloadSpec
 
 STOP_SECONDS = 120
 """What a migration that must stop is granted to leave the database as it was; the most that Fargate grants."""
 
 
-class _FargateMigrationProvider(ResourceProvider):
-    @plain_errors
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Only another digest is another migration; another size, network or environment is not."""
-        changed = _olds["digest"] != _news["digest"]
-        return DiffResult(changes=changed, replaces=["digest"] if changed else [])
-
-    @plain_errors
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(id_=short(props["digest"]), outs={**props, "report": migrate(props)})
+class _FargateMigrationProvider(MigrationProvider):
+    def migrate(self, props: Mapping[str, Any]) -> Sequence[str]:
+        return run_migration(props)
 
 
-def migrate(props: Mapping[str, Any]) -> str:
-    """Runs the migration to its end and returns its last line; raises DeploymentError with the log's tail else."""
+def run_migration(props: Mapping[str, Any]) -> Sequence[str]:
+    """Runs the migration to its end and returns its log's end; raises DeploymentError with that log else."""
     request = TaskRequest(
         digest=props["digest"],
         cluster=props["cluster"],
@@ -67,8 +55,7 @@ def migrate(props: Mapping[str, Any]) -> str:
         request,
         guard=lambda task: watched(task, cluster=request.cluster, region=region, profile=profile),
     )
-    lines = [line for line in outcome.log if line.strip()]
-    return lines[-1] if lines else "done"
+    return outcome.log
 
 
 class _FargateMigration(Resource, module="aws", name="FargateMigration"):

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -14,9 +14,9 @@ from urllib3.exceptions import HTTPError
 from components.contracts import DeploymentError
 from components.kubernetes.client import NOT_FOUND, TIMEOUT, may_pass, reached, reason_of, status_of
 from components.kubernetes.handles import ClusterAccess
-from components.naming import short
+from components.migration import LOG_LINES, failure
+from components.redaction import without
 
-LOG_LINES = 30
 POLL_SECONDS = 1.0
 MARGIN_SECONDS = 30
 """How much longer than the Job's own deadline is waited for the cluster to say that it is over."""
@@ -67,13 +67,13 @@ class _Watch:
         except ApiException as error:
             self.unreadable = f"(it could not be read: {reason_of(error)})"
             return
-        self.log = _without(self.hidden, text)
+        self.log = without(self.hidden, text)
 
 
 def await_job(
     access: ClusterAccess, namespace: str, job: str, *, digest: str, secrets: Mapping[str, str], seconds: int
-) -> str:
-    """Waits until a Job has succeeded and returns the last line of its log.
+) -> Sequence[str]:
+    """Waits until a Job has succeeded and returns the end of its log.
 
     `secrets` are the environment names that its pod reads, with the Secrets that hold them: their values are taken out
     of the log, because messages and reports are kept in the stack's state and in logs of CI. Raises DeploymentError
@@ -85,8 +85,7 @@ def await_job(
         while True:
             found = watch.look()
             if found and _condition(found, "Complete"):
-                lines = [line for line in watch.log.splitlines() if line.strip()]
-                return lines[-1] if lines else "done"
+                return watch.log.splitlines()
             failed = _condition(found, "Failed") if found else ""
             if failed:
                 raise DeploymentError(_failed(watch, digest, f"failed ({failed})"))
@@ -132,18 +131,12 @@ def _values(client: ApiClient, namespace: str, secrets: Mapping[str, str]) -> It
         yield from (value, password, unquote(password))
 
 
-def _without(secrets: Iterable[str], text: str) -> str:
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
-
-
 def _failed(watch: _Watch, digest: str, what: str) -> str:
     none = f"(it wrote none; `kubectl --namespace {watch.namespace} describe job {watch.job}` says more)"
-    tail = "\n".join(f"  {line}" for line in (watch.log or watch.unreadable or none).splitlines()[-LOG_LINES:])
-    waiting = f" Its pod waits: {watch.waiting}." if watch.waiting else ""
-    return (
-        f"the migration of release {short(digest)} {what}, so the release was not deployed; the release that served "
-        f"before goes on serving.{waiting} Correct the migration and deploy again: it is tried again, also with the "
-        f"same digest. The end of its log (Job {watch.job} in the namespace {watch.namespace}):\n{tail}"
+    return failure(
+        digest,
+        what,
+        (watch.log or watch.unreadable or none).splitlines(),
+        now=f"Its pod waits: {watch.waiting}." if watch.waiting else "",
+        where=f"Job {watch.job} in the namespace {watch.namespace}",
     )

@@ -9,22 +9,22 @@ outcome is awaited by a resource of our own, which reads the log and takes the s
 to be so by the next update (`replaceUnready` looks at the Job itself, and needs no wait), deleted, and created anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
+from pulumi.dynamic import Resource
 from pulumi_kubernetes.batch import v1 as batch
 from pulumi_kubernetes.core import v1 as core
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.contracts import ReleaseHandle, SecretReferences, secrets_of
-from components.dynamic import plain_errors
 from components.kubernetes.handles import CertificateAuthority, ClusterAccess, ContainerResources, Place
 from components.kubernetes.job import await_job
 from components.kubernetes.labels import MIGRATION, RELEASE, labels, metadata, name_of
 from components.kubernetes.pod import ContainerSpec, plain_container, pod
+from components.migration import MigrationProvider
 from components.naming import short
 from components.workload import WorkloadSpec
 
@@ -39,16 +39,12 @@ STOP_SECONDS = 30
 """What a migration whose time is over is given to undo its last step."""
 
 
-class _JobOutcomeProvider(ResourceProvider):
-    @plain_errors
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Another outcome belongs to another Job: of another digest, or created anew."""
-        changed = any(_olds.get(key) != _news[key] for key in ("digest", "job", "uid"))
-        return DiffResult(changes=changed, replaces=["job"] if changed else [])
+class _JobOutcomeProvider(MigrationProvider):
+    keys = ("digest", "job", "uid")
+    """Another outcome belongs to another Job: of another digest, or created anew."""
 
-    @plain_errors
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        report = await_job(
+    def migrate(self, props: Mapping[str, Any]) -> Sequence[str]:
+        return await_job(
             ClusterAccess(kubeconfig=props["kubeconfig"], context=props["context"]),
             props["namespace"],
             props["job"],
@@ -56,7 +52,6 @@ class _JobOutcomeProvider(ResourceProvider):
             secrets=props["secrets"],
             seconds=int(props["seconds"]),
         )
-        return CreateResult(id_=props["job"], outs={**props, "report": report})
 
 
 class _JobOutcome(Resource, module="kubernetes", name="JobOutcome"):

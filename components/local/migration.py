@@ -1,41 +1,27 @@
-"""The migration task: `alembic upgrade head` of the release, once per digest, before anything of it serves.
-
-It runs as a resource's creation, so it shows in the preview, stops the rollout when it fails, and is tried again by
-the next update. Deleting the resource does nothing: `destroy` and `refresh` never migrate.
-"""
+"""The migration task: `alembic upgrade head` of the release, once per digest, before anything of it serves."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
+from pulumi.dynamic import Resource
 
 from components.contracts import DeploymentError, ReleaseHandle, SecretReferences
-from components.dynamic import plain_errors
 from components.local.process import ProcessSpec, process_properties
-from components.naming import short
+from components.migration import MigrationProvider, failure
+from components.redaction import without
 from components.workload import WorkloadSpec
 
-LOG_LINES = 30
+
+class _MigrationProvider(MigrationProvider):
+    def migrate(self, props: Mapping[str, Any]) -> Sequence[str]:
+        return run_migration(ProcessSpec.of(props, "migrate"), seconds=int(props["seconds"]))
 
 
-class _MigrationProvider(ResourceProvider):
-    @plain_errors
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Only another digest is another migration; a changed environment or path is not."""
-        changed = _olds["digest"] != _news["digest"]
-        return DiffResult(changes=changed, replaces=["digest"] if changed else [])
-
-    @plain_errors
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        report = run_migration(ProcessSpec.of(props, "migrate"), seconds=int(props["seconds"]))
-        return CreateResult(id_=short(props["digest"]), outs={**props, "report": report})
-
-
-def run_migration(process: ProcessSpec, *, seconds: int) -> str:
-    """Runs the release's migration to its end and returns its last line.
+def run_migration(process: ProcessSpec, *, seconds: int) -> Sequence[str]:
+    """Runs the release's migration to its end and returns its log.
 
     Raises DeploymentError with the log's tail when it fails or takes longer than `seconds`. Should the release print
     one of its secrets, it is taken out here: messages and reports are kept in the stack's state and in logs of CI.
@@ -60,29 +46,14 @@ def run_migration(process: ProcessSpec, *, seconds: int) -> str:
     except subprocess.TimeoutExpired as error:
         output = error.stdout.decode("utf-8", "replace") if isinstance(error.stdout, bytes) else error.stdout or ""
         what = f"did not end within {seconds} s and was stopped"
-        raise DeploymentError(_failed(process, what, _without(hidden, output))) from None
+        raise DeploymentError(failure(process.digest, what, without(hidden, output).splitlines())) from None
     except OSError as error:
-        raise DeploymentError(_failed(process, f"could not be started ({program}: {error.strerror})", "")) from None
-    output = _without(hidden, done.stdout)
+        what = f"could not be started ({program}: {error.strerror})"
+        raise DeploymentError(failure(process.digest, what, [])) from None
+    log = without(hidden, done.stdout).splitlines()
     if done.returncode != 0:
-        raise DeploymentError(_failed(process, f"failed with exit code {done.returncode}", output))
-    lines = [line for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else "done"
-
-
-def _without(secrets: Iterable[str], text: str) -> str:
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "***")
-    return text
-
-
-def _failed(process: ProcessSpec, what: str, output: str) -> str:
-    tail = "\n".join(f"  {line}" for line in output.splitlines()[-LOG_LINES:])
-    return (
-        f"the migration of release {short(process.digest)} {what}, so the release was not deployed; the release that "
-        f"served before goes on serving. Correct the migration and deploy again: it is tried again, also with the "
-        f"same digest. The end of its log:\n{tail}"
-    )
+        raise DeploymentError(failure(process.digest, f"failed with exit code {done.returncode}", log))
+    return log
 
 
 class _Task(Resource, module="local", name="MigrationTask"):

@@ -21,9 +21,10 @@ from components.aws import fargate, task_log
 from components.aws.migration import (
     Migration,
     _FargateMigrationProvider,  # pyright: ignore[reportPrivateUsage]  # why: what it compares decides when data changes
-    migrate,
+    run_migration,
 )
 from components.contracts import DeploymentError
+from components.migration import report_of
 from stacks.settings import PROJECT
 from tests.contracts.cases.aws_b1 import IMAGE, migration_args
 from tests.contracts.cases.shared import DIGEST
@@ -131,7 +132,7 @@ def test_the_report_is_the_last_line_that_says_something(ecs: Ecs) -> None:
 @integration
 def test_a_start_whose_answer_was_lost_is_asked_for_again_with_the_same_token(ecs: Ecs) -> None:
     ecs.ends, ecs.lose_answers = 0, 2
-    assert migrate(props()) == "at head"
+    assert report_of(run_migration(props())) == "at head"
     tokens = [request["clientToken"] for request in ecs.asked("RunTask")]
     assert len(tokens) == 3
     assert len(set(tokens)) == 1
@@ -145,23 +146,23 @@ def test_a_failed_migration_leaves_no_state_so_the_next_update_tries_the_same_di
     with pytest.raises(DeploymentError, match="failed with exit code 1"):
         _FargateMigrationProvider().create(props())
     ecs.ends = 0
-    assert migrate(props()) == "at head"
+    assert report_of(run_migration(props())) == "at head"
     tokens = [request["clientToken"] for request in ecs.asked("RunTask")]
     assert len(set(tokens)) == 2
 
 
 AS_A_PLUGIN = """
 import concurrent.futures, json, sys, threading
-from components.aws.migration import migrate
+from components.aws.migration import run_migration
 # Pulumi's plugin serves its calls beside the main thread.
 with concurrent.futures.ThreadPoolExecutor() as threads:
-    threads.submit(migrate, json.loads(sys.argv[1]))
+    threads.submit(run_migration, json.loads(sys.argv[1]))
     threading.Event().wait()
 """
 AS_A_PROGRAM = """
 import json, sys
-from components.aws.migration import migrate
-migrate(json.loads(sys.argv[1]))
+from components.aws.migration import run_migration
+run_migration(json.loads(sys.argv[1]))
 """
 
 

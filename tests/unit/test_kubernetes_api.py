@@ -21,6 +21,7 @@ from components.kubernetes.cluster import judge_cluster
 from components.kubernetes.handles import ClusterAccess
 from components.kubernetes.job import await_job
 from components.kubernetes.rollout import serving_of
+from components.migration import report_of
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(120)]
 
@@ -228,7 +229,7 @@ def migration(api: Script) -> Script:
 
 
 def outcome(api: Script, seconds: int = 300) -> str:
-    return await_job(api.access, "rag", "migrate", digest=SECOND, secrets=SECRETS, seconds=seconds)
+    return report_of(await_job(api.access, "rag", "migrate", digest=SECOND, secrets=SECRETS, seconds=seconds))
 
 
 def failure(api: Script, seconds: int = 300) -> str:

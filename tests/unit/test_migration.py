@@ -10,8 +10,9 @@ import pytest
 
 from components.contracts import DeploymentError
 from components.local.files import write_file
-from components.local.migration import LOG_LINES, run_migration
+from components.local.migration import run_migration
 from components.local.process import KEPT_ENVIRONMENT, ProcessSpec
+from components.migration import LOG_LINES, report_of
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +40,7 @@ def run(folder: Path, script: str, *, seconds: int = 20) -> str:
         environment={"APP_ENV": "dev", "APP_RELEASE": DIGEST},
         secrets={"DATABASE_URL": str(folder / "secrets" / "DATABASE_URL")},
     )
-    return run_migration(process, seconds=seconds)
+    return report_of(run_migration(process, seconds=seconds))
 
 
 def failure(folder: Path, script: str, *, seconds: int = 20) -> str:
