@@ -60,7 +60,7 @@ def test_the_rollout_is_followed_after_the_service_has_been_told(rolling: Record
 
 def test_how_many_tasks_run_is_the_autoscalers_business(rolling: Recording) -> None:
     assert service_of(rolling)["desiredCount"] == 2
-    assert "ignore_changes" in rolling.one("service-service").options
+    assert rolling.one("service-service").ignore_changes == ("desiredCount",)
 
 
 def test_ecs_goes_back_by_itself_for_failed_tasks_and_for_alarms(rolling: Recording) -> None:

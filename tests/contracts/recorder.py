@@ -37,6 +37,8 @@ class Registered:
     """The reference of its provider; empty for one that the engine chooses."""
     options: frozenset[str]
     """The names of other options that were given."""
+    ignore_changes: tuple[str, ...]
+    """The properties whose changes are somebody else's, by the engine's names."""
     dependencies: frozenset[str]
     inputs: Mapping[str, Any]
     plain_texts: frozenset[str]
@@ -150,7 +152,6 @@ def _below_stack(urn: str) -> bool:
 
 def _registered(urn: str, request: Any) -> Registered:
     options = {
-        "ignore_changes": list(request.ignoreChanges),
         "aliases": list(request.aliases) + list(request.aliasURNs),
         "retain_on_delete": request.retainOnDelete,
         "delete_before_replace": request.deleteBeforeReplace,
@@ -165,6 +166,7 @@ def _registered(urn: str, request: Any) -> Registered:
         protect=request.protect,
         provider=request.provider,
         options=frozenset(name for name, value in options.items() if value),
+        ignore_changes=tuple(request.ignoreChanges),
         dependencies=frozenset(request.dependencies),
         inputs=cast(Mapping[str, Any], rpc.deserialize_properties(request.object)),
         plain_texts=frozenset(_plain_texts(request.object)),

@@ -133,7 +133,7 @@ def test_the_databases_subnets_have_no_way_out_at_all(production: Recording) -> 
 
 def test_a_zone_that_aws_opens_later_replaces_no_subnet(production: Recording) -> None:
     for subnet in of_type(production, "Subnet"):
-        assert "ignore_changes" in subnet.options
+        assert subnet.ignore_changes == ("availabilityZone",)
         assert subnet.inputs["mapPublicIpOnLaunch"] is False
 
 

@@ -178,7 +178,7 @@ def test_the_service_depends_on_the_listener_or_ecs_refuses_its_target_group(
 
 
 def test_the_autoscaler_owns_the_number_of_tasks_so_the_service_ignores_changes_of_it(production: Recording) -> None:
-    assert "ignore_changes" in production.one("service-service").options
+    assert production.one("service-service").ignore_changes == ("desiredCount",)
 
 
 @pytest.mark.parametrize("strategy", ["rolling", "canary", "blue-green"])

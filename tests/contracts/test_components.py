@@ -116,6 +116,7 @@ def test_the_callers_options_reach_the_component_and_stop_there(component: Compo
     for child in children:
         # Pulumi itself passes a renamed parent's alias on to its children.
         assert child.options <= alone.one(child.name).options | {"aliases"}
+        assert child.ignore_changes == alone.one(child.name).ignore_changes
 
 
 @every_component
