@@ -1,0 +1,1 @@
+"""The whole stack on Kubernetes against the strict recorder, part by part."""
