@@ -32,10 +32,6 @@ def inline_engine(pulumi: Path, tmp_path: Path) -> MakeEngine:
     """Return a function that makes an engine around a program given as text."""
 
     def make(source: str, config: Mapping[str, object] | None = None, options: str = "") -> Engine:
-        program = tmp_path / "program"
-        program.mkdir()
-        (program / "Pulumi.yaml").write_text(f"name: inline\nruntime: {{name: python, options: {{{options}}}}}\n")
-        (program / "__main__.py").write_text(source)
-        return Engine.create(folder=tmp_path / "engine", program=program, pulumi=pulumi, config=config)
+        return Engine.inline(folder=tmp_path, source=source, pulumi=pulumi, config=config, options=options)
 
     return make

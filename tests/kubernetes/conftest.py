@@ -69,11 +69,7 @@ def kubernetes_engine(kubernetes_plugin: Path, kubeconfig: Path, tmp_path: Path)
     """Return a function that makes an engine around a program given as text, with the real provider and cluster."""
 
     def make(source: str, config: Mapping[str, object] | None = None, options: str = "") -> Engine:
-        program = tmp_path / "program"
-        program.mkdir()
-        (program / "Pulumi.yaml").write_text(f"name: inline\nruntime: {{name: python, options: {{{options}}}}}\n")
-        (program / "__main__.py").write_text(source)
-        engine = Engine.create(folder=tmp_path / "engine", program=program, pulumi=bin_folder(), config=config)
+        engine = Engine.inline(folder=tmp_path, source=source, pulumi=bin_folder(), config=config, options=options)
         use_kubernetes(engine, plugin=kubernetes_plugin, kubeconfig=kubeconfig)
         return engine
 

@@ -20,7 +20,7 @@ from tests.kubernetes.api import condition
 from tests.kubernetes.build import (
     BuildError,
     Go,
-    _find_go,  # pyright: ignore[reportPrivateUsage]  # why: there should be one rule for which Go is taken
+    find_go,
 )
 from tools.pulumi_cli.cache import cache_folder, exclusive, publish
 
@@ -117,7 +117,7 @@ def _fetch(definitions: Definitions, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="rag-kubernetes-definitions-") as scratch:
         folder = Path(scratch)
         (folder / "go.mod").write_text("module definitions\n")
-        go = Go(binary=_find_go(folder), folder=folder)
+        go = Go(binary=find_go(folder), folder=folder)
         told = json.loads(go.run("mod", "download", "-json", f"{definitions.module}@{definitions.version}"))
         if told["Sum"] != definitions.checksum:
             raise BuildError(

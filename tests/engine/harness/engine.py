@@ -63,6 +63,17 @@ class Engine:
         engine._salt = str(document["encryptionsalt"])
         return engine
 
+    @staticmethod
+    def inline(
+        *, folder: Path, source: str, pulumi: Path, config: Mapping[str, object] | None = None, options: str = ""
+    ) -> Engine:
+        """Make a stack of a program given as text; `options` are the runtime's, in YAML's flow style."""
+        program = folder / "program"
+        program.mkdir()
+        (program / "Pulumi.yaml").write_text(f"name: inline\nruntime: {{name: python, options: {{{options}}}}}\n")
+        (program / "__main__.py").write_text(source)
+        return Engine.create(folder=folder / "engine", program=program, pulumi=pulumi, config=config)
+
     @property
     def passphrase_file(self) -> Path:
         """What the state's secrets are encrypted with."""
@@ -192,6 +203,6 @@ class Engine:
 
 
 class MakeEngine(Protocol):
-    """Makes an engine around a one-file program; `options` are the runtime's, in YAML's flow style."""
+    """Makes a stack of a program given as text, as `Engine.inline` does."""
 
     def __call__(self, source: str, config: Mapping[str, object] | None = None, options: str = "") -> Engine: ...

@@ -1,0 +1,1 @@
+"""What our own resources for Kubernetes ask and understand, one by one."""
