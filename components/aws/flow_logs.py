@@ -1,11 +1,10 @@
 """The record of connections that the network refused: who tried to reach what."""
 
-import json
-
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam
 
-SERVICE = "vpc-flow-logs.amazonaws.com"
+from components.aws.permissions_network import FLOW_LOGS
+from components.aws.roles import trust_policy
 
 
 def create_flow_log(
@@ -14,7 +13,8 @@ def create_flow_log(
     prefix: str,
     vpc_id: pulumi.Input[str],
     days: int,
-    boundary: str | None,
+    account: pulumi.Input[str],
+    boundary: pulumi.Input[str] | None,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     """Records what was refused, in a log group of its own that its role alone may write to; returns the role's ARN.
@@ -22,14 +22,11 @@ def create_flow_log(
     What was let through is not recorded: it is most of the traffic and of the price, and the application logs it.
     """
     group = cloudwatch.LogGroup(f"{name}-log", name=f"/vpc/{prefix}/flow", retention_in_days=days, opts=opts)
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole"}],
-    }
+    trust = pulumi.Output.from_input(account).apply(lambda account: trust_policy(FLOW_LOGS, account))
     role = iam.Role(
         f"{name}-role",
         name=f"{prefix}-flow-logs",
-        assume_role_policy=json.dumps(trust),
+        assume_role_policy=pulumi.Output.json_dumps(trust),
         permissions_boundary=boundary,
         opts=opts,
     )

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from components.aws.arns import arn
+
 ADMINISTRATION = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -32,7 +34,7 @@ Statement = Mapping[str, object]
 
 def account_root(account: pulumi.Input[str]) -> Mapping[str, pulumi.Input[str]]:
     """The account as a principal: its own IAM policies decide who of it may do what the statement allows."""
-    return {"AWS": pulumi.Output.concat("arn:aws:iam::", account, ":root")}
+    return {"AWS": pulumi.Output.from_input(account).apply(lambda account: arn("iam", "root", account=account))}
 
 
 def key_policy(account: pulumi.Input[str], uses: Sequence[Statement]) -> pulumi.Output[str]:

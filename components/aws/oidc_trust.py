@@ -16,9 +16,10 @@ from pulumi_aws import iam
 from components.aws.permissions_address import address
 from components.aws.permissions_containers import containers, watching
 from components.aws.permissions_data import data
-from components.aws.permissions_identity import identity, state
+from components.aws.permissions_identity import identity
 from components.aws.permissions_network import network
-from components.aws.policies import AUDIENCE, GITHUB, TRUST_PATH, Grant, Scope, document, provider_arn, trust
+from components.aws.permissions_state import state
+from components.aws.policies import AUDIENCE, GITHUB, TRUST_PATH, Grant, Scope, State, document, provider_arn, trust
 
 PREVIEW, DEPLOY = "preview", "deploy"
 
@@ -64,27 +65,34 @@ class OidcTrustArgs:
     environment that may write. An account has one provider for GitHub: `create` makes it, `adopt` takes the one that
     another stack made.
 
-    `passed_roles` are, by service (`ecs-tasks.amazonaws.com`), the ARNs of the roles that the stack hands to it.
-    `hosted_zone` is the id of the domain's zone, `vpc_id` a VPC that the stack uses without owning it, `keys` the ARNs
-    of keys that are used but not made here. With `permissions_boundary` (a policy's ARN) both roles carry it, and
-    `deploy` can make no role without it. `state_bucket` and `state_key` (ARN) are where Pulumi keeps the stack's state
-    and what closes its secrets; None when Pulumi Cloud does both.
+    `passed_roles` are, by service (`ecs-tasks.amazonaws.com`), the ARNs of the roles that the stack hands to it, and
+    `boundary` (a policy's ARN) is what each of them carries: `deploy` can make and change no role without it.
+    `permissions_boundary` is another, if there is one, of the trust's own two roles.
+
+    `domain` and `hosted_zone` (its id) are the service's, `vpc_id` a VPC that the stack uses without owning it.
+    `own_key` says that the stack makes the key of its secrets; `keys` are the ARNs of those that it does not make.
+    `state` and `state_key` (ARN) are where Pulumi keeps the stack's state and what closes its secrets; None when
+    Pulumi Cloud does both.
     """
 
     prefix: str
     stack: str
-    partition: str
     account_id: pulumi.Input[str]
     region: str
     subject_prefix: str
     environment: str
     provider: Literal["create", "adopt"]
+    boundary: pulumi.Input[str]
     permissions_boundary: str | None
     passed_roles: Mapping[str, Sequence[pulumi.Input[str]]]
+    domain: str | None
     hosted_zone: str | None
     vpc_id: str | None
+    endpoints: bool
+    waf: bool
+    own_key: bool
     keys: Sequence[pulumi.Input[str]]
-    state_bucket: str | None = None
+    state: State | None = None
     state_key: str | None = None
 
 
@@ -115,11 +123,18 @@ class OidcTrust(pulumi.ComponentResource):
 
 
 def _provider(name: str, args: OidcTrustArgs, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """The account's trust in GitHub. No thumbprints: AWS checks GitHub's certificates by its own authorities."""
+    """The account's trust in GitHub. No thumbprints: AWS checks GitHub's certificates by its own authorities.
+
+    It stays when the stack goes, or begins to adopt it: other stacks' workflows log in by it.
+    """
     if args.provider == "adopt":
-        account = pulumi.Output.from_input(args.account_id)
-        return account.apply(lambda account: provider_arn(args.partition, account))
-    made = iam.OpenIdConnectProvider(f"{name}-github", url=f"https://{GITHUB}", client_id_lists=[AUDIENCE], opts=opts)
+        return pulumi.Output.from_input(args.account_id).apply(provider_arn)
+    made = iam.OpenIdConnectProvider(
+        f"{name}-github",
+        url=f"https://{GITHUB}",
+        client_id_lists=[AUDIENCE],
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True)),
+    )
     return made.arn
 
 
@@ -161,22 +176,26 @@ def _scope(args: OidcTrustArgs) -> pulumi.Output[Scope]:
     """The same facts, once they are known."""
     known = pulumi.Output.all(
         account=pulumi.Output.from_input(args.account_id),
+        boundary=pulumi.Output.from_input(args.boundary),
         keys=pulumi.Output.all(*args.keys),
         passed=pulumi.Output.all(**{role: pulumi.Output.all(*arns) for role, arns in args.passed_roles.items()}),
     )
     return known.apply(
         lambda values: Scope(
-            partition=args.partition,
             account=values["account"],
             region=args.region,
             prefix=args.prefix,
             stack=args.stack,
+            domain=args.domain,
             zone=args.hosted_zone,
             vpc=args.vpc_id,
+            endpoints=args.endpoints,
+            waf=args.waf,
+            own_key=args.own_key,
             keys=tuple(values["keys"]),
             passed=values["passed"],
-            boundary=args.permissions_boundary,
-            state_bucket=args.state_bucket,
+            boundary=values["boundary"],
+            state=args.state,
             state_key=args.state_key,
         )
     )

@@ -1,6 +1,7 @@
 """What the way in needs of IAM: the load balancer, its certificate, the domain's records and the firewall."""
 
-from components.aws.policies import Grant, Scope
+from components.aws.arns import arn
+from components.aws.policies import Condition, Grant, Scope
 
 
 def address(scope: Scope) -> tuple[Grant, ...]:
@@ -75,7 +76,7 @@ def _front_door(scope: Scope) -> tuple[Grant, ...]:
             resources=(balancers, groups, listeners, rules),
             when=scope.tagged,
         ),
-        *_firewall(scope, balancers),
+        *(_firewall(scope, balancers) if scope.waf else ()),
     )
 
 
@@ -122,9 +123,15 @@ def _firewall(scope: Scope, balancers: str) -> tuple[Grant, ...]:
 
 
 def _address(scope: Scope) -> tuple[Grant, ...]:
-    """The certificate, and the records in the one hosted zone that holds the service's domain."""
+    """The certificate, and the service's records in the one hosted zone that holds its domain."""
+    if scope.domain is None or scope.zone is None:
+        return ()
+    return (*_certificate(scope), *_records(scope.domain, scope.zone))
+
+
+def _certificate(scope: Scope) -> tuple[Grant, ...]:
     certificates = scope.arns("acm", "certificate/*")
-    own = (
+    return (
         Grant(
             sid="CertificateRead",
             reads=True,
@@ -146,19 +153,25 @@ def _address(scope: Scope) -> tuple[Grant, ...]:
             when=scope.tagged,
         ),
     )
-    if scope.zone is None:
-        return own
-    zone = f"arn:{scope.partition}:route53:::hostedzone/{scope.zone}"
-    change = f"arn:{scope.partition}:route53:::change/*"
+
+
+def _records(domain: str, zone: str) -> tuple[Grant, ...]:
+    """The domain's own record, and those below it by which ACM sees that it is ours: their names begin with `_`."""
+    found, prefix = arn("route53", f"hostedzone/{zone}"), "route53:ChangeResourceRecordSets"
+    names = f"{prefix}NormalizedRecordNames"
+    own: Condition = {
+        "ForAllValues:StringLike": {names: (domain, f"_*.{domain}"), f"{prefix}RecordTypes": ("A", "CNAME")},
+        # All values of none would fit as well.
+        "Null": {names: "false"},
+    }
     return (
-        *own,
         Grant(sid="ZoneFind", reads=True, actions=("route53:ListHostedZones",), resources=("*",)),
         Grant(
             sid="ZoneRead",
             reads=True,
             actions=("route53:GetHostedZone", "route53:ListResourceRecordSets"),
-            resources=(zone,),
+            resources=(found,),
         ),
-        Grant(sid="ZoneWrite", actions=("route53:ChangeResourceRecordSets",), resources=(zone,)),
-        Grant(sid="ZoneFollow", actions=("route53:GetChange",), resources=(change,)),
+        Grant(sid="ZoneWrite", actions=(prefix,), resources=(found,), when=own),
+        Grant(sid="ZoneFollow", actions=("route53:GetChange",), resources=(arn("route53", "change/*"),)),
     )

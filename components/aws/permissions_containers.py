@@ -130,6 +130,7 @@ def watching(scope: Scope) -> tuple[Grant, ...]:
     alarms = scope.named("cloudwatch", "alarm:", "-*")
     dashboards = tuple(scope.everywhere("cloudwatch", f"dashboard/{scope.prefix}{rest}") for rest in ("", "-*"))
     topics = scope.named("sns", "", "", "-*")
+    rules = scope.named("events", "rule/", "-*")
     return (
         Grant(
             sid="WatchingRead",
@@ -181,6 +182,24 @@ def watching(scope: Scope) -> tuple[Grant, ...]:
                 "sns:UntagResource",
             ),
             resources=(*groups, *alarms, *dashboards, *topics),
+        ),
+        Grant(
+            sid="EventsRead",
+            reads=True,
+            actions=("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
+            resources=rules,
+        ),
+        Grant(
+            sid="EventsWrite",
+            actions=(
+                "events:DeleteRule",
+                "events:PutRule",
+                "events:PutTargets",
+                "events:RemoveTargets",
+                "events:TagResource",
+                "events:UntagResource",
+            ),
+            resources=rules,
         ),
         # A subscription's address is not known before it exists, and AWS takes no other.
         Grant(

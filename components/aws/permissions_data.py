@@ -52,6 +52,8 @@ def _database(scope: Scope) -> tuple[Grant, ...]:
         *scope.named("rds", "subgrp:", "-*"),
         *scope.named("rds", "pg:", "-*"),
         *scope.named("rds", "snapshot:", "-*"),
+        # Those that RDS takes itself begin so.
+        *scope.named("rds", "snapshot:rds:", "-*"),
     )
     return (
         Grant(
@@ -60,6 +62,7 @@ def _database(scope: Scope) -> tuple[Grant, ...]:
             actions=(
                 "rds:DescribeDBParameterGroups",
                 "rds:DescribeDBParameters",
+                "rds:DescribeDBSnapshots",
                 "rds:DescribeDBSubnetGroups",
                 "rds:ListTagsForResource",
             ),
@@ -86,13 +89,14 @@ def _database(scope: Scope) -> tuple[Grant, ...]:
                 "rds:RebootDBInstance",
                 "rds:RemoveTagsFromResource",
                 "rds:ResetDBParameterGroup",
+                "rds:RestoreDBInstanceFromDBSnapshot",
             ),
             resources=own,
         ),
         # Every instance is in an option group; the stack makes none, so it is AWS's own default.
         Grant(
             sid="DatabaseOptions",
-            actions=("rds:CreateDBInstance", "rds:ModifyDBInstance"),
+            actions=("rds:CreateDBInstance", "rds:ModifyDBInstance", "rds:RestoreDBInstanceFromDBSnapshot"),
             resources=scope.arns("rds", "og:default:*"),
         ),
     )
@@ -133,23 +137,22 @@ def _secrets(scope: Scope) -> tuple[Grant, ...]:
 def _keys(scope: Scope) -> tuple[Grant, ...]:
     """Keys are used and never written: whoever writes a key's policy can read all that it protects.
 
-    A stack with a key of its own is first deployed by an administrator, as the trust itself is. The database and the
-    registry use a key through grants, which the deployment may hand to AWS's own services and to nobody else.
+    A stack with a key of its own is first deployed by an administrator, as the trust itself is. The deployment uses a
+    key through the store of secrets alone, as each task does; database, registry and logs are under AWS's own keys.
     """
     keys = scope.arns("kms", "key/*")
     uses = ("kms:Decrypt", "kms:GenerateDataKey")
     reads = ("kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags")
-    granting = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-    own = (
+    through = {"StringEquals": {**scope.tagged["StringEquals"], **scope.through_secrets["StringEquals"]}}
+    own = Grant(sid="KeysUse", actions=uses, resources=keys, when=through)
+    found = (
         Grant(sid="KeysRead", reads=True, actions=reads, resources=keys, when=scope.tagged),
-        Grant(sid="KeysUse", actions=uses, resources=keys, when=scope.tagged),
-        Grant(sid="KeysGrant", actions=("kms:CreateGrant",), resources=keys, when={**scope.tagged, **granting}),
+        *((own,) if scope.own_key else ()),
     )
     if not scope.keys:
-        return own
+        return found
     return (
-        *own,
+        *found,
         Grant(sid="ForeignKeysRead", reads=True, actions=("kms:DescribeKey",), resources=scope.keys),
-        Grant(sid="ForeignKeysUse", actions=uses, resources=scope.keys),
-        Grant(sid="ForeignKeysGrant", actions=("kms:CreateGrant",), resources=scope.keys, when=granting),
+        Grant(sid="ForeignKeysUse", actions=uses, resources=scope.keys, when=scope.through_secrets),
     )

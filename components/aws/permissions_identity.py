@@ -1,9 +1,21 @@
-"""What the stack needs of IAM itself, and of the place where Pulumi keeps the stack's state."""
+"""What the stack needs of IAM itself: its own roles, within their boundary."""
 
+from components.aws.arns import arn
 from components.aws.policies import TRUST_PATH, Condition, Grant, Scope, provider_arn
+from components.aws.roles import BALANCER_POLICY, SERVICE
 
+ROLES = (
+    "flow-logs",
+    "migrate-execution",
+    "migrate-task",
+    "service-balancer",
+    "service-execution",
+    "service-task",
+)
+"""How the names of the stack's roles end. Whole names, because a pattern would reach roles that others have made."""
 SERVICE_ROLES = {
     "ecs": "ecs.amazonaws.com/AWSServiceRoleForECS",
+    "elasticloadbalancing": "elasticloadbalancing.amazonaws.com/AWSServiceRoleForElasticLoadBalancing",
     "rds": "rds.amazonaws.com/AWSServiceRoleForRDS",
     "ecs.application-autoscaling": "ecs.application-autoscaling.amazonaws.com/"
     "AWSServiceRoleForApplicationAutoScaling_ECSService",
@@ -12,12 +24,12 @@ SERVICE_ROLES = {
 
 
 def identity(scope: Scope) -> tuple[Grant, ...]:
-    """The stack's roles. Those of the trust itself are read and never written: an administrator changes them."""
-    roles = (scope.everywhere("iam", f"role/{scope.prefix}-*"),)
+    """The stack's roles. What belongs to the trust itself is read and never written: an administrator changes it."""
+    roles = tuple(_role(scope, name) for name in ROLES)
     trust = (
         scope.everywhere("iam", f"role{TRUST_PATH}{scope.prefix}-*"),
         scope.everywhere("iam", f"policy{TRUST_PATH}{scope.prefix}-*"),
-        provider_arn(scope.partition, scope.account),
+        provider_arn(scope.account),
     )
     return (
         Grant(
@@ -48,25 +60,44 @@ def identity(scope: Scope) -> tuple[Grant, ...]:
     )
 
 
+def _role(scope: Scope, name: str) -> str:
+    return scope.everywhere("iam", f"role/{scope.prefix}-{name}")
+
+
 def _writing(scope: Scope, roles: tuple[str, ...]) -> tuple[Grant, ...]:
-    """With a permissions boundary no role can be made, or be given a policy, that does not carry it."""
-    bounded: Condition = {"StringEquals": {"iam:PermissionsBoundary": scope.boundary}} if scope.boundary else {}
-    granting = ("iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy")
+    """No role is made, given a policy or trusted to anybody unless it carries the boundary, which none can lose.
+
+    Else the deployment could make itself a role with all rights: make it, give it a policy, take it.
+    """
+    bounded = {"iam:PermissionsBoundary": scope.boundary}
+    policy = arn("iam", f"policy/{BALANCER_POLICY}", account="aws")
+    attaching: Condition = {"StringEquals": bounded, "ArnEquals": {"iam:PolicyARN": policy}}
+    attach = Grant(
+        sid="RolesAttach",
+        actions=("iam:AttachRolePolicy", "iam:DetachRolePolicy"),
+        resources=(_role(scope, "service-balancer"),),
+        when=attaching,
+    )
     return (
-        Grant(sid="RolesGrant", actions=granting, resources=roles, when=bounded),
         Grant(
             sid="RolesWrite",
             actions=(
+                "iam:CreateRole",
                 "iam:DeleteRole",
                 "iam:DeleteRolePolicy",
-                "iam:DetachRolePolicy",
-                "iam:ListInstanceProfilesForRole",
-                "iam:TagRole",
-                "iam:UntagRole",
+                "iam:PutRolePolicy",
                 "iam:UpdateAssumeRolePolicy",
                 "iam:UpdateRole",
                 "iam:UpdateRoleDescription",
             ),
+            resources=roles,
+            when={"StringEquals": bounded},
+        ),
+        *((attach,) if SERVICE in scope.passed else ()),
+        # Nothing goes by a role's tags, and the provider looks for instance profiles before it deletes one.
+        Grant(
+            sid="RolesTag",
+            actions=("iam:ListInstanceProfilesForRole", "iam:TagRole", "iam:UntagRole"),
             resources=roles,
         ),
     )
@@ -79,27 +110,4 @@ def _passing(scope: Scope, service: str) -> Grant:
         actions=("iam:PassRole",),
         resources=tuple(scope.passed[service]),
         when={"StringEquals": {"iam:PassedToService": service}},
-    )
-
-
-def state(scope: Scope) -> tuple[Grant, ...]:
-    """Pulumi's own state, where it lies in a bucket: a preview reads it and takes no lock.
-
-    To read it a preview must open its secrets, if a key of AWS closed them: who may open a pull request from within
-    the repository can read them. Pulumi Cloud has the same property; a preview of public forks gets no token at all.
-    """
-    if scope.state_bucket is None:
-        return ()
-    bucket = f"arn:{scope.partition}:s3:::{scope.state_bucket}"
-    found = (
-        Grant(sid="StateFind", reads=True, actions=("s3:ListBucket",), resources=(bucket,)),
-        Grant(sid="StateRead", reads=True, actions=("s3:GetObject",), resources=(f"{bucket}/.pulumi/*",)),
-        Grant(sid="StateWrite", actions=("s3:DeleteObject", "s3:PutObject"), resources=(f"{bucket}/.pulumi/*",)),
-    )
-    if scope.state_key is None:
-        return found
-    return (
-        *found,
-        Grant(sid="StateOpen", reads=True, actions=("kms:Decrypt",), resources=(scope.state_key,)),
-        Grant(sid="StateClose", actions=("kms:Encrypt", "kms:GenerateDataKey"), resources=(scope.state_key,)),
     )

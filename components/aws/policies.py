@@ -8,42 +8,33 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from components.aws.arns import arn
+
 MOST_DOCUMENT = 6144
 """How many characters a managed policy may have, without white space."""
 STACK_TAG = "rag:stack"
 """The tag that every resource of a stack carries. Where AWS gives an id instead of a name, policies go by it."""
 TRUST_PATH = "/github/"
-"""Where the roles of the trust itself lie. No statement reaches in there, so no role can widen what it may do."""
+"""Where the trust itself lies: its roles, their policies, and the boundary of all other roles.
+
+No statement that writes reaches in there, so no role can widen what it may do.
+"""
 
 Condition = Mapping[str, Mapping[str, str | Sequence[str]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scope:
-    """Whose resources: the account and region, the prefix of the stack's names, and the value of its tag.
+class Names:
+    """By what the stack's resources are known: their account and region, how their names begin, their tag's value."""
 
-    `zone` is the hosted zone (its id) of the service's domain, `keys` are keys (ARNs) that exist outside of the stack,
-    `vpc` is a VPC (its id) that the stack uses without owning it. `passed` names by service (`ecs-tasks.amazonaws.com`)
-    the roles, by their ARNs, that the stack hands to it. `state_bucket` and `state_key` (ARN) hold Pulumi's own state;
-    None when Pulumi Cloud does.
-    """
-
-    partition: str
     account: str
     region: str
     prefix: str
     stack: str
-    zone: str | None = None
-    vpc: str | None = None
-    keys: tuple[str, ...] = ()
-    passed: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
-    boundary: str | None = None
-    state_bucket: str | None = None
-    state_key: str | None = None
 
     def arn(self, service: str, resource: str) -> str:
         """A resource of this account and region."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        return arn(service, resource, region=self.region, account=self.account)
 
     def arns(self, service: str, *resources: str) -> tuple[str, ...]:
         """Several of one service."""
@@ -51,7 +42,7 @@ class Scope:
 
     def everywhere(self, service: str, resource: str) -> str:
         """A resource of this account that belongs to no region."""
-        return f"arn:{self.partition}:{service}::{self.account}:{resource}"
+        return arn(service, resource, account=self.account)
 
     def named(self, service: str, kind: str, *rests: str) -> tuple[str, ...]:
         """The resources of a kind whose names are the stack's prefix and one of these endings.
@@ -80,6 +71,46 @@ class Scope:
             "StringEquals": {f"aws:RequestTag/{STACK_TAG}": self.stack},
             "StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": self.stack},
         }
+
+    @property
+    def through_secrets(self) -> Condition:
+        """A key is used for Secrets Manager's secrets alone, and by nobody who talks to the key itself."""
+        return {"StringEquals": {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where Pulumi keeps the stack's state: in this bucket, under the names of the project and the stack."""
+
+    bucket: str
+    project: str
+    stack: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope(Names):
+    """What the stack is made of, as far as its permissions follow from that.
+
+    `domain` lies in the hosted zone `zone` (its id). `vpc` is a VPC (its id) that the stack uses without owning it;
+    None when it has one of its own, to which `endpoints` can belong. `own_key` says that the stack makes the key of
+    its secrets, and `keys` are keys (ARNs) that exist outside of it.
+
+    `passed` names by service (`ecs-tasks.amazonaws.com`) the roles, by their ARNs, that the stack hands to it, and
+    `boundary` (a policy's ARN) is what all of them carry. `state` is where Pulumi's own state lies if in a bucket, and
+    `state_key` (ARN) what closes its secrets if a key of AWS does; each can be had without the other.
+    """
+
+    boundary: str
+    domain: str | None = None
+    zone: str | None = None
+    vpc: str | None = None
+    endpoints: bool = False
+    waf: bool = False
+    own_key: bool = False
+    keys: tuple[str, ...] = ()
+    passed: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    state: State | None = None
+    state_key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +159,9 @@ GITHUB = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 
 
-def provider_arn(partition: str, account: str) -> str:
+def provider_arn(account: str) -> str:
     """Where an account keeps its trust in GitHub: there can be one only, so it needs no look-up."""
-    return f"arn:{partition}:iam::{account}:oidc-provider/{GITHUB}"
+    return arn("iam", f"oidc-provider/{GITHUB}", account=account)
 
 
 def trust(provider: str, subject: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
+from components.aws.arns import arn
 from components.contracts import SecretReferences, secrets_of
 from components.workload import Process
 
@@ -20,16 +21,7 @@ VERSION = "2012-10-17"
 TASKS = "ecs-tasks.amazonaws.com"
 SERVICE = "ecs.amazonaws.com"
 BALANCER_POLICY = "AmazonECSInfrastructureRolePolicyForLoadBalancers"
-ECR = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<path>[^@:]+)"
-)
-
-
-def partition_of(region: str) -> str:
-    """The first part of every ARN in a region."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<path>[^@:]+)")
 
 
 def repository_arn(image: str) -> str | None:
@@ -38,13 +30,14 @@ def repository_arn(image: str) -> str | None:
     if found is None:
         return None
     account, region, path = found.group("account", "region", "path")
-    return f"arn:{partition_of(region)}:ecr:{region}:{account}:repository/{path}"
+    return arn("ecr", f"repository/{path}", region=region, account=account)
 
 
 def trust_policy(service: str, account: str | None) -> Document:
     """Lets a service of AWS take the role; with `account` on behalf of that one only (confused deputy).
 
-    AWS documents that condition for the roles of tasks. For the balancer's its own text has none, and PassRole guards.
+    AWS documents that condition for the roles of tasks and of flow logs. For the balancer's its own text has none, and
+    PassRole guards.
     """
     statement: Document = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     if account is not None:
@@ -54,9 +47,12 @@ def trust_policy(service: str, account: str | None) -> Document:
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What ECS needs in order to start one task; `secrets` and `kms_key` are ARNs, `log_groups` names."""
+    """What ECS needs in order to start one task; `log_groups` are names, everything else ARNs.
 
-    image: str
+    `repository` is the one of ECR that the image lies in; None when another registry holds it.
+    """
+
+    repository: str | None
     secrets: Sequence[str]
     kms_key: str | None
     log_groups: Sequence[str]
@@ -66,22 +62,21 @@ class Needs:
 
 def execution_policy(needs: Needs) -> Document:
     """Pull this image, read these secrets, write to these logs."""
-    statements = _pull(needs.image)
+    statements = _pull(needs.repository) if needs.repository else []
     if needs.secrets:
         statements.append(_allow(["secretsmanager:GetSecretValue"], sorted(set(needs.secrets))))
     if needs.secrets and needs.kms_key:
         through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{needs.region}.amazonaws.com"}}
         statements.append(_allow(["kms:Decrypt"], [needs.kms_key]) | {"Condition": through})
-    logs = f"arn:{partition_of(needs.region)}:logs:{needs.region}:{needs.account}:log-group"
-    streams = sorted(f"{logs}:{group}:log-stream:*" for group in needs.log_groups)
+    streams = sorted(
+        arn("logs", f"log-group:{group}:log-stream:*", region=needs.region, account=needs.account)
+        for group in needs.log_groups
+    )
     statements.append(_allow(["logs:CreateLogStream", "logs:PutLogEvents"], streams))
     return {"Version": VERSION, "Statement": statements}
 
 
-def _pull(image: str) -> list[Document]:
-    repository = repository_arn(image)
-    if repository is None:
-        return []
+def _pull(repository: str) -> list[Document]:
     actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     # AWS knows no resource for the token: it logs in to the account's whole registry, and allows nothing by itself.
     return [_allow(["ecr:GetAuthorizationToken"], ["*"]), _allow(actions, [repository])]
@@ -95,18 +90,20 @@ def _allow(actions: Sequence[str], resources: Sequence[str]) -> Document:
 class TaskRoleArgs:
     """Whose roles these are: `task` is `<prefix>-<name>`; of `references` each process's own are granted.
 
-    `boundary` (a policy's ARN) bounds what the roles can ever be given.
+    `repository` (ARN) is the one of ECR that the image lies in, if it lies in one: the image's own address is known
+    only once it is built, and every preview would show changed roles. `boundary` (a policy's ARN) bounds what the
+    roles can ever be given.
     """
 
     task: str
-    image: pulumi.Input[str]
+    repository: pulumi.Input[str] | None
     processes: Sequence[Process]
     references: SecretReferences
     kms_key: pulumi.Input[str] | None
     log_groups: Mapping[str, pulumi.Input[str]]
     region: str
     account: pulumi.Input[str]
-    boundary: str | None = None
+    boundary: pulumi.Input[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +141,7 @@ def task_roles(name: str, args: TaskRoleArgs, opts: pulumi.ResourceOptions) -> T
 def _needs(args: TaskRoleArgs) -> pulumi.Output[Needs]:
     secrets = [secrets_of(process, args.references).values() for process in args.processes]
     known = pulumi.Output.all(
-        image=pulumi.Output.from_input(args.image),
+        repository=pulumi.Output.from_input(args.repository),
         secrets=pulumi.Output.all(*[value for values in secrets for value in values]),
         kms_key=pulumi.Output.from_input(args.kms_key),
         log_groups=pulumi.Output.all(*[args.log_groups[process.name] for process in args.processes]),
@@ -162,7 +159,7 @@ class BalancerRole:
 
 
 def balancer_role(
-    name: str, *, service: str, region: str, boundary: str | None, opts: pulumi.ResourceOptions
+    name: str, *, service: str, boundary: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
 ) -> BalancerRole:
     """ECS itself shifts traffic for canary and blue/green releases. AWS's own policy says what that takes."""
     role = iam.Role(
@@ -175,7 +172,7 @@ def balancer_role(
     granted = iam.RolePolicyAttachment(
         f"{name}-balancer-policy",
         role=role.name,
-        policy_arn=f"arn:{partition_of(region)}:iam::aws:policy/{BALANCER_POLICY}",
+        policy_arn=arn("iam", f"policy/{BALANCER_POLICY}", account="aws"),
         opts=opts,
     )
     return BalancerRole(arn=role.arn, granted=granted)

@@ -1,21 +1,30 @@
 """The roles of a task: exactly what starting it takes, judged by what AWS publishes of its own actions."""
 
-from collections.abc import Mapping
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import boto3
+import pulumi
 import pytest
 from moto import mock_aws
 
+from components.aws.app_service import AppService, AppServiceArgs
+from components.aws.migration import Migration, MigrationArgs
 from components.aws.roles import (
     BALANCER_POLICY,
     Needs,
     execution_policy,
-    partition_of,
     repository_arn,
     trust_policy,
 )
+from components.contracts import ReleaseHandle
+from tests.aws_settings import parse_aws, parse_production
+from tests.contracts.aws_recording import EVERYTHING, of_type, recorded
+from tests.contracts.cases import CASES
 from tests.contracts.cases.shared import DIGEST
+from tests.contracts.recorder import Recording, record, unknown
 from tests.judges.iam import findings
 
 pytestmark = pytest.mark.unit
@@ -29,7 +38,7 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 
 def needs(**changed: Any) -> Needs:
     usual: dict[str, Any] = {
-        "image": IMAGE,
+        "repository": REPOSITORY,
         "secrets": SECRETS,
         "kms_key": KEY,
         "log_groups": ["/ecs/rag-test/worker", "/ecs/rag-test/web"],
@@ -89,7 +98,7 @@ def test_a_secrets_key_may_be_used_through_its_store_alone() -> None:
         ({"kms_key": None}, {"kms:Decrypt"}),
         ({"secrets": []}, {"kms:Decrypt", "secretsmanager:GetSecretValue"}),
         (
-            {"image": f"registry.example.com/team/rag@{DIGEST}"},
+            {"repository": None},
             {
                 "ecr:GetAuthorizationToken",
                 "ecr:BatchCheckLayerAvailability",
@@ -115,9 +124,10 @@ def test_a_policy_is_the_same_whatever_order_its_parts_come_in() -> None:
         (IMAGE, REPOSITORY),
         (f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/rag:1.2", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/rag"),
         (
-            f"{ACCOUNT}.dkr.ecr.cn-north-1.amazonaws.com.cn/rag@{DIGEST}",
-            f"arn:aws-cn:ecr:cn-north-1:{ACCOUNT}:repository/rag",
+            f"{ACCOUNT}.dkr.ecr-fips.us-east-1.amazonaws.com/rag@{DIGEST}",
+            f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/rag",
         ),
+        (f"{ACCOUNT}.dkr.ecr.cn-north-1.amazonaws.com.cn/rag@{DIGEST}", None),
         (f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com.example.org/rag@{DIGEST}", None),
         (f"registry.example.com/{IMAGE}", None),
     ],
@@ -126,15 +136,68 @@ def test_the_repository_is_known_by_the_image_and_only_if_it_is_one_of_ecr(image
     assert repository_arn(image) == arn
 
 
-def test_the_role_of_a_task_is_taken_for_this_account_and_by_nobody_else() -> None:
-    (statement,) = statements(trust_policy("ecs-tasks.amazonaws.com", ACCOUNT))
-    assert statement["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+@pytest.mark.parametrize("service", ["ecs-tasks.amazonaws.com", "vpc-flow-logs.amazonaws.com"])
+def test_a_role_is_taken_for_this_account_and_by_nobody_else(service: str) -> None:
+    (statement,) = statements(trust_policy(service, ACCOUNT))
+    assert statement["Principal"] == {"Service": service}
     assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
     assert statement["Action"] == "sts:AssumeRole"
+
+
+def trusted(recording: Recording) -> dict[str, Any]:
+    """By the role's name in AWS, the condition of its trust in a service of AWS."""
+    roles = [one for one in of_type(recording, "Role") if not one.name.startswith("trust-")]
+    return {
+        one.inputs["name"].removeprefix("rag-test-"): json.loads(one.inputs["assumeRolePolicy"])["Statement"][0].get(
+            "Condition"
+        )
+        for one in roles
+    }
+
+
+def test_every_role_of_the_stack_is_taken_on_behalf_of_its_account_but_the_balancers() -> None:
+    """AWS documents no such condition for the balancer's; who may hand it to ECS is named by its whole name."""
+    found = trusted(recorded(parse_production(**EVERYTHING, rollout={"strategy": "canary"})))
+    assert found.pop("service-balancer") is None
+    assert set(found) == {"flow-logs", "migrate-execution", "migrate-task", "service-execution", "service-task"}
+    assert {json.dumps(condition) for condition in found.values()} == {
+        json.dumps({"StringEquals": {"aws:SourceAccount": ACCOUNT}})
+    }
+
+
+@pytest.mark.parametrize("component", [AppService, Migration])
+def test_trap_a_preview_of_a_release_shows_changed_rights_because_the_image_is_not_built_yet(
+    component: type[AppService | Migration],
+) -> None:
+    args = cast(AppServiceArgs | MigrationArgs, CASES[component](pulumi.Output.from_input))
+    unbuilt = ReleaseHandle(digest=unknown(), location=unknown())
+    build = cast(Callable[..., object], component)
+    given = dataclasses.replace(args, task=dataclasses.replace(args.task, release=unbuilt))
+    made = record(lambda: build("part", given), preview=True)
+    policy = made.one("part-execution-policy").inputs["policy"]
+    assert "ecr:BatchGetImage" in policy
+    assert isinstance(made.one("part-definition").inputs["containerDefinitions"], pulumi.output.Unknown)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (None, "<registry-repository.arn>"),
+        (IMAGE, REPOSITORY),
+        (f"registry.example.com/rag@{DIGEST}", None),
+    ],
+)
+def test_images_are_pulled_from_the_stacks_registry_or_from_where_the_named_one_lies(
+    image: str | None, expected: str | None
+) -> None:
+    made = recorded(parse_aws(release={"image": image}))
+    for name in ("service-execution-policy", "migration-execution-policy"):
+        found = granted(json.loads(made.one(name).inputs["policy"]))
+        assert found.get("ecr:BatchGetImage") == (None if expected is None else [expected])
 
 
 def test_the_balancers_policy_is_one_that_aws_has() -> None:
     with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
         iam = cast(Any, boto3).client("iam", region_name="us-east-1")
-        arn = f"arn:{partition_of(REGION)}:iam::aws:policy/{BALANCER_POLICY}"
+        arn = f"arn:aws:iam::aws:policy/{BALANCER_POLICY}"
         assert iam.get_policy(PolicyArn=arn)["Policy"]["PolicyName"] == BALANCER_POLICY

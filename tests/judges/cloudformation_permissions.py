@@ -22,6 +22,9 @@ WITHHELD: Reasons = {
     ),
     "tags come with what carries them": ("autoscaling:DescribeTags", "ec2:DescribeTags"),
     "tenancy stays the default": ("ec2:ModifyVpcTenancy",),
+    "the VPC is made by an administrator: its first group has no tag, and no right to empty it would be for it alone": (
+        "ec2:CreateVpc",
+    ),
     "a NAT gateway has one address for as long as it lives": (
         "ec2:AssignPrivateNatGatewayAddress",
         "ec2:AssociateNatGatewayAddress",
@@ -65,20 +68,21 @@ WITHHELD: Reasons = {
         "ecr:GetRepositoryPolicy",
         "ecr:SetRepositoryPolicy",
     ),
-    "a grant is taken back by the service that it was made for": ("kms:RetireGrant",),
-    "restores, replicas and roles of a database are not made by the stack": (
+    "the database and the registry are under AWS's own keys, which need no grants": (
+        "kms:CreateGrant",
+        "kms:RetireGrant",
+    ),
+    "replicas, restores to a point in time and roles of a database are not made by the stack": (
         "rds:AddRoleToDBInstance",
         "rds:CreateDBInstanceReadReplica",
         "rds:DescribeDBClusterSnapshots",
         "rds:DescribeDBClusters",
         "rds:DescribeDBEngineVersions",
         "rds:DescribeDBInstanceAutomatedBackups",
-        "rds:DescribeDBSnapshots",
         "rds:DescribeEngineDefaultParameters",
         "rds:DescribeEvents",
         "rds:PromoteReadReplica",
         "rds:RemoveRoleFromDBInstance",
-        "rds:RestoreDBInstanceFromDBSnapshot",
         "rds:RestoreDBInstanceToPointInTime",
         "rds:StartDBInstanceAutomatedBackupsReplication",
         "rds:StopDBInstanceAutomatedBackupsReplication",
@@ -175,6 +179,9 @@ WITHHELD: Reasons = {
 
 NO_PREVIEW: Reasons = {
     "whoever opens a pull request could print the secret": ("secretsmanager:GetSecretValue",),
+    "a role is handed over by whoever makes a rule of events; AWS's list for reading it is the one for making it": (
+        "iam:PassRole",
+    ),
     "an association is read by asking the firewall; AWS's list for reading it is the one for making it": (
         "elasticloadbalancing:CreateWebACLAssociation",
         "elasticloadbalancing:DeleteWebACLAssociation",
@@ -187,6 +194,7 @@ NO_PREVIEW: Reasons = {
 """What AWS's handlers need to read, and only `deploy` is granted."""
 
 PROVIDER_READS: Reasons = {
+    "the snapshot that a database is to be made from is looked at first": ("rds:DescribeDBSnapshots",),
     "an address's reverse name is read with it": ("ec2:DescribeAddressesAttribute",),
     "the address ranges behind a gateway endpoint are read with it": ("ec2:DescribePrefixLists",),
     "interface endpoints are read with their interfaces, and subnets are searched for left ones": (
@@ -230,7 +238,6 @@ PROVIDER_WRITES: Reasons = {
 }
 """What writing takes beyond AWS's handlers."""
 
-
 INDEPENDENT: Reasons = {
     "the firewall stands before load balancers alone, without groups of rules that are shared": (
         "amplify:AssociateWebACL",
@@ -261,6 +268,7 @@ INDEPENDENT: Reasons = {
     ),
     "tenant databases are Oracle's and SQL Server's": ("rds:CreateTenantDatabase", "rds:DeleteTenantDatabase"),
     "the database's password is the program's, and RDS manages none": ("secretsmanager:RotateSecret",),
+    "the database is under AWS's own key": ("kms:CreateGrant",),
 }
 """What AWS says that a granted action may need besides, and ours does not."""
 

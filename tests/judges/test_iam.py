@@ -1,6 +1,7 @@
 """The IAM documents of the AWS stack, and whether those who deploy it may touch every single resource of it."""
 
 import fnmatch
+import re
 from collections.abc import Iterator, Mapping
 from typing import cast
 
@@ -17,6 +18,7 @@ from tests.judges.cloudformation_permissions import WITHHELD, actions
 from tests.judges.cloudformation_stacks import STACKS, settings_of
 from tests.judges.cloudformation_types import handler_actions
 from tests.judges.iam import findings, granted, listed, published, statements
+from tests.judges.iam_requests import Context, Document, allowed
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +32,6 @@ UNLIMITED = {
 """Actions that the stack grants on everything although AWS could limit them, and why."""
 SCALING_POLICY = "aws:appautoscaling/policy:Policy"
 """Deleted by its target's permission; its own ARN is another service's."""
-Document = Mapping[str, object]
 KNOWN = sorted(get_all_actions())
 
 
@@ -122,3 +123,66 @@ def _levels(action: str) -> frozenset[str]:
     known = published(action)
     assert known is not None
     return known.levels
+
+
+@pytest.mark.parametrize(
+    ("fault", "finding"),
+    [
+        ({"Action": ["ecs:RunTasks"], "Resource": ["*"]}, "ecs:RunTasks is no action of AWS"),
+        ({"Action": ["ecs:*"], "Resource": ["*"]}, r"ecs:\* is no action"),
+        ({"Action": ["ecs:RunTask"], "Resource": ["*"]}, "could be limited to"),
+        ({"Action": ["ecs:RunTask"], "Resource": ["arn:aws:ecs:r:1:cluster/c"]}, "on no resource that it knows"),
+        (
+            {
+                "Action": ["ecs:RunTask"],
+                "Resource": ["arn:aws:ecs:r:1:task-definition/f:1"],
+                "Condition": {"StringEquals": {"ecs:clusters": "c"}},
+            },
+            "ecs:RunTask knows no condition ecs:clusters",
+        ),
+    ],
+)
+def test_the_judge_finds_planted_faults(fault: Mapping[str, object], finding: str) -> None:
+    found = findings({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **fault}]})
+    assert [one for one in found if re.search(finding, one)], found
+
+
+WRITES_A: Mapping[str, object] = {
+    "Effect": "Allow",
+    "Action": ["s3:PutObject"],
+    "Resource": ["arn:aws:s3:::bucket/a/*"],
+    "Condition": {
+        "StringEquals": {"aws:ResourceTag/of": ["me", "us"]},
+        "StringEqualsIfExists": {"aws:RequestTag/of": "me"},
+        "ForAllValues:StringLike": {"aws:TagKeys": ["o*", "team"]},
+        "Null": {"aws:TagKeys": "false"},
+    },
+}
+MINE: Context = {"aws:ResourceTag/of": "me", "aws:TagKeys": ["of", "team"]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "answer"),
+    [
+        ({}, True),
+        ({"aws:ResourceTag/of": "us"}, True),
+        ({"aws:ResourceTag/of": "them"}, False),
+        ({"aws:ResourceTag/of": None}, False),
+        ({"aws:RequestTag/of": "me"}, True),
+        ({"aws:RequestTag/of": "them"}, False),
+        ({"aws:TagKeys": ["of", "name"]}, False),
+        ({"aws:TagKeys": None}, False),
+    ],
+)
+def test_a_request_is_answered_as_iam_answers_it(changed: Mapping[str, str | list[str] | None], answer: bool) -> None:
+    asked: Context = {key: value for key, value in {**MINE, **changed}.items() if value is not None}
+    policy: Document = {"Version": "2012-10-17", "Statement": [WRITES_A]}
+    assert allowed([policy], "s3:PutObject", "arn:aws:s3:::bucket/a/file", asked) is answer
+    assert not allowed([policy], "s3:PutObject", "arn:aws:s3:::bucket/b/file", asked)
+    assert not allowed([policy], "s3:GetObject", "arn:aws:s3:::bucket/a/file", asked)
+
+
+def test_a_condition_that_nobody_here_can_read_is_an_error_and_not_a_yes() -> None:
+    policy: Document = {"Statement": [{**WRITES_A, "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}]}
+    with pytest.raises(KeyError, match="IpAddress"):
+        allowed([policy], "s3:PutObject", "arn:aws:s3:::bucket/a/file", {"aws:SourceIp": "10.0.0.1"})
