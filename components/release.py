@@ -5,14 +5,19 @@ Everything after this refers to the image's digest. A tag is only a name for peo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 
 import pulumi
 import pulumi_docker_build as docker_build
+import pulumi_random as random
 
 from components.contracts import DeploymentError, ReleaseHandle
 from components.naming import image_digest
 
 CACHE_TAG = "buildcache"
+CHECKOUT = "."
+"""The folder of Pulumi.yaml, where the engine runs its providers: an absolute path would differ by machine."""
+MARK_BYTES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +31,11 @@ class RegistryLogin:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSource:
-    """What an image is built from: the checkout, whose Dockerfile it is, and the version that labels it.
+    """What an image is built from: the checkout and the version that labels it.
 
-    `tag` names the image for people; registries with immutable tags refuse a second image of one tag, so it must
-    differ from release to release (the source's own fingerprint does). `platforms` is what the image must run on.
+    `tag` is another one whenever the source is, and names the image for people. `platforms` is what it must run on.
     """
 
-    context: str
     version: str
     tag: str
     platforms: Sequence[str]
@@ -63,7 +66,7 @@ class Release(pulumi.ComponentResource):
         if args.image is not None:
             self.handle = _existing(args.image)
         else:
-            image = _build(f"{name}-image", args, pulumi.ResourceOptions(parent=self))
+            image = _build(name, args, pulumi.ResourceOptions(parent=self))
             repository = pulumi.Output.from_input(args.repository)
             self.handle = ReleaseHandle(
                 digest=image.digest, location=pulumi.Output.format("{}@{}", repository, image.digest)
@@ -88,15 +91,14 @@ def _build(name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions) -> docker
             "Set release.image or registry.repository"
         )
     source, repository = args.source, pulumi.Output.from_input(args.repository)
-    tagged = pulumi.Output.format("{}:{}", repository, source.tag)
     cached = pulumi.Output.format("{}:{}", repository, CACHE_TAG)
     return docker_build.Image(
-        name,
-        context=docker_build.BuildContextArgs(location=source.context),
-        dockerfile=docker_build.DockerfileArgs(location=f"{source.context}/Dockerfile"),
+        f"{name}-image",
+        context=docker_build.BuildContextArgs(location=CHECKOUT),
+        dockerfile=docker_build.DockerfileArgs(location=f"{CHECKOUT}/Dockerfile"),
         build_args={"VERSION": source.version},
         platforms=[docker_build.Platform(platform) for platform in source.platforms],
-        tags=[tagged],
+        tags=[pulumi.Output.format("{}:{}", repository, _new_tag(name, args, source, opts))],
         push=True,
         # A preview would build, and export the cache, with whatever the pull request's branch says.
         build_on_preview=False,
@@ -112,6 +114,30 @@ def _build(name: str, args: ReleaseArgs, opts: pulumi.ResourceOptions) -> docker
         # Removing an old image is the registry's retention's work: a rollback needs it.
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True)),
     )
+
+
+def _new_tag(name: str, args: ReleaseArgs, source: ImageSource, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """A tag that was never pushed, for each build a new one.
+
+    Builds are not reproducible: the same source gives another image, which registries with immutable tags refuse to
+    take under a tag that they know. So the mark is another one whenever anything makes the builder build again.
+    """
+    login = args.login
+    mark = random.RandomId(
+        f"{name}-tag",
+        byte_length=MARK_BYTES,
+        keepers={
+            "source": source.tag,
+            "version": source.version,
+            "platforms": " ".join(source.platforms),
+            "repository": args.repository or "",
+            "login": "" if login is None else pulumi.Output.format("{} {}", login.server, login.username),
+            "cache": str(args.cache),
+            "builder": metadata.version("pulumi-docker-build"),
+        },
+        opts=opts,
+    )
+    return pulumi.Output.format("{}-{}", source.tag, mark.hex)
 
 
 def _cache_from(reference: pulumi.Output[str]) -> docker_build.CacheFromArgs:

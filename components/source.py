@@ -1,6 +1,7 @@
 """The source of a release: which files it is made of, its digest, and the tag of an image built from it."""
 
 import hashlib
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -43,11 +44,13 @@ def digest_of(source: Path, parts: Iterable[str] = PARTS) -> str:
 
 
 def image_tag(source: Path, *, version: str, stack: str, platforms: Sequence[str]) -> str:
-    """A tag for the image built from this source: another one whenever the image could be another.
+    """A tag for the image built from this source: another one whenever the builder would build again.
 
-    Registries with immutable tags refuse a second image of one tag; two stacks that share a registry build twice.
+    The builder looks at the files' modes too, which an image takes over, so they are part of it.
     """
-    built_from = fingerprint(f"{digest_of(source, IMAGE_PARTS)} {' '.join(platforms)}")
+    files = list(source_files(source, IMAGE_PARTS))
+    modes = [f"{stat.S_IMODE((source / file).stat().st_mode):o} {file.as_posix()}" for file in files]
+    built_from = fingerprint("\n".join([digest_of(source, IMAGE_PARTS), *platforms, *modes]))
     return f"{version}-{stack}-{built_from}"
 
 

@@ -1,12 +1,14 @@
 """The login to the registry: no password ever enters the program, its state or a file.
 
 The machine's own Docker logs in, through a credential helper that asks AWS for a short-lived token at each push. That
-the helper is set up is checked before anything is built; a push that fails afterwards says only "no basic auth".
+the helper is set up and has an answer is checked before anything is built; a push that fails afterwards says only "no
+basic auth".
 """
 
 import json
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +21,10 @@ from components.dynamic import plain_errors
 
 HELPER = "ecr-login"
 """The name of Amazon's own helper in Docker's configuration."""
+HELPER_SECONDS = 60
+"""How long a helper may take; one that waits for somebody to type would wait for ever."""
+MOST_WORDS = 300
+"""Characters of a helper's error that are shown."""
 
 
 def registry_host(repository: str) -> str:
@@ -33,10 +39,10 @@ def docker_configuration() -> Path:
 
 
 def configured_helper(host: str, file: Path) -> str:
-    """The name of the credential helper that Docker would ask for this host.
+    """The name of the credential helper that Docker would ask for this host, and that can log in there.
 
-    Raises DeploymentError when there is none, or when its program cannot be found. Of the file only the names of
-    helpers are looked at, never a password that may stand in it.
+    Raises DeploymentError when there is none, when its program cannot be found, or when it has no answer. Of the file
+    only the names of helpers are looked at, never a password that may stand in it.
     """
     content = _content(file, host)
     helpers = content.get("credHelpers")
@@ -44,11 +50,38 @@ def configured_helper(host: str, file: Path) -> str:
     helper = own or content.get("credsStore")
     if not isinstance(helper, str) or not helper:
         raise DeploymentError(_remedy(f"Docker knows no credential helper for {host} ({file})", host, file))
-    if shutil.which(f"docker-credential-{helper}") is None:
+    program = shutil.which(f"docker-credential-{helper}")
+    if program is None:
         raise DeploymentError(
             _remedy(f"the credential helper {helper!r} that {file} names for {host} is not on the PATH", host, file)
         )
+    if (error := _asked(program, host)) is not None:
+        raise DeploymentError(
+            _remedy(
+                f"the credential helper {helper!r} that {file} names for {host} cannot log in ({error})", host, file
+            )
+        )
     return helper
+
+
+def _asked(program: str, host: str) -> str | None:
+    """Asks a helper for the login as Docker does. Of an answer nothing is kept; None, or the helper's own error."""
+    try:
+        done = subprocess.run(
+            [program, "get"], input=host.encode(), capture_output=True, timeout=HELPER_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {HELPER_SECONDS} s"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    if done.returncode == 0:
+        return None
+    # By Docker's protocol an error is what a helper prints, and an answer is JSON: that is never shown.
+    for said in (done.stderr, done.stdout):
+        text = " ".join(said.decode(errors="replace").split())
+        if text and "{" not in text:
+            return text[:MOST_WORDS]
+    return f"exit code {done.returncode}"
 
 
 def _content(file: Path, host: str) -> dict[str, object]:
@@ -64,9 +97,9 @@ def _content(file: Path, host: str) -> dict[str, object]:
 
 def _remedy(what: str, host: str, file: Path) -> str:
     return (
-        f"{what}, so the image could not be pushed; nothing was built. Install amazon-ecr-credential-helper and put "
-        f'"credHelpers": {{"{host}": "{HELPER}"}} into {file}, or deploy an image that the registry already holds '
-        "(release.image)"
+        f"{what}, so the image could not be pushed; nothing was built. Install amazon-ecr-credential-helper, put "
+        f'"credHelpers": {{"{host}": "{HELPER}"}} into {file} and see that the AWS credentials of this shell are '
+        "valid, or deploy an image that the registry already holds (release.image)"
     )
 
 

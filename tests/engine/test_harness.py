@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -157,6 +158,15 @@ def test_a_guarded_object_survives_destroy_until_an_update_takes_the_guard_off(e
     engine.up().require()
     engine.destroy().require()
     assert engine.doubles.world.objects() == {}
+
+
+def test_an_input_that_the_provider_keeps_stays_when_the_program_gives_none_any_more(engine: Engine) -> None:
+    engine.doubles.install("random", table(dataclasses.replace(DISK_RULE, kept=("zone",))))
+    engine.up().require()
+    engine.config["inline:disk"] = {"size": 10}
+    assert engine.preview().require().changes == ()
+    engine.config["inline:disk"] = {"size": 10, "zone": "b"}
+    assert engine.preview().require().changed("replace") == ["disk"]
 
 
 def test_a_type_without_a_rule_is_an_error_and_never_a_silent_success(engine: Engine) -> None:

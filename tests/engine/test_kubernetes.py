@@ -25,8 +25,9 @@ RELEASED = {
     "pulumi-python:dynamic/kubernetes:JobOutcome",
     "pulumi-python:dynamic/kubernetes:ReadyReplicas",
     "pulumi-python:dynamic/release:Check",
+    "random:index/randomId:RandomId",
 }
-"""All that a new release changes: the image, its Job, the Deployment, and what looks at the two and at the address."""
+"""All that a new release changes: image and tag, its Job, the Deployment, and what looks at these and the address."""
 
 
 @pytest.fixture(params=["dev", "prod"])

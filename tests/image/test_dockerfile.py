@@ -39,6 +39,9 @@ ELSEWHERE: Final = [
     "pyproject.toml.orig",
     "app/__pycache__/main.cpython-313.pyc",
     "alembic/env.pyc",
+    "app/.env",
+    "app/query/.main.py.swp",
+    "certificates/.DS_Store",
 ]
 LONGEST_IDLE_SECONDS: Final = {"AWS ALB": 60, "Azure App Service": 240, "Google Application Load Balancer": 600}
 

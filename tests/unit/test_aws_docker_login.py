@@ -1,10 +1,12 @@
 """Before an image is built, this machine's Docker must know how to log in to ECR, and never by a stored password."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from components.aws import docker_login
 from components.aws.docker_login import (
     _DockerLoginProvider,  # pyright: ignore[reportPrivateUsage]  # why: what the engine calls
     configured_helper,
@@ -19,15 +21,23 @@ HOST = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 PROPS = {"repository": f"{HOST}/rag-dev", "tag": "1.0.0-dev-abc", "helper": None}
 
 
+ANSWER = json.dumps({"ServerURL": HOST, "Username": "AWS", "Secret": "hunter2hunter2"})
+
+
+def helper(folder: Path, name: str, script: str) -> None:
+    """A helper's program, which does what the script does."""
+    program = folder / "bin" / f"docker-credential-{name}"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Docker's configuration of a machine that has the helper's program, and no other."""
+    """Docker's configuration of a machine that has Amazon's helper, which can log in, and no other."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    program = programs / "docker-credential-ecr-login"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    helper(tmp_path, "ecr-login", f'read host; [ "$1 $host" = "get {HOST}" ] && echo \'{ANSWER}\'')
     folder = tmp_path / "docker"
     folder.mkdir()
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
@@ -85,6 +95,42 @@ def test_a_helper_whose_program_is_missing_is_named(file: Path) -> None:
     assert "is not on the PATH" in refusal(file)
 
 
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("echo credentials not found in native keychain; exit 1", "credentials not found in native keychain"),
+        ("echo no valid providers in chain >&2; exit 1", "no valid providers in chain"),
+        (f"echo '{ANSWER}'; exit 3", "exit code 3"),
+        ("exit 4", "exit code 4"),
+        ("seq 1000; exit 1", " ".join(map(str, range(1, 1001)))[:300]),
+    ],
+)
+def test_a_helper_of_all_registries_that_knows_no_login_to_this_one_is_refused_with_its_own_error(
+    file: Path, tmp_path: Path, script: str, error: str
+) -> None:
+    helper(tmp_path, "desktop", script)
+    file.write_text(json.dumps({"credsStore": "desktop"}))
+    message = refusal(file)
+    assert f"the credential helper 'desktop' that {file} names for {HOST} cannot log in ({error})" in message
+    assert "hunter2" not in message
+
+
+def test_a_helper_that_waits_for_somebody_to_type_is_given_up(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_login, "HELPER_SECONDS", 0.2)
+    helper(tmp_path, "desktop", "exec sleep 60")
+    file.write_text(json.dumps({"credsStore": "desktop"}))
+    assert "cannot log in (no answer within 0.2 s)" in refusal(file)
+
+
+def test_a_helper_that_cannot_be_run_is_an_error_and_not_a_traceback(file: Path, tmp_path: Path) -> None:
+    helper(tmp_path, "desktop", "")
+    (tmp_path / "bin" / "docker-credential-desktop").write_text("no program")
+    file.write_text(json.dumps({"credsStore": "desktop"}))
+    assert "cannot log in (Exec format error)" in refusal(file)
+
+
 def test_a_configuration_that_is_no_json_is_an_error_and_not_a_traceback(file: Path) -> None:
     file.write_text("{")
     assert f"Docker's configuration {file} cannot be read (not JSON)" in refusal(file)
@@ -107,7 +153,7 @@ def test_creating_and_updating_both_look_and_neither_keeps_more_than_the_helpers
     file.write_text(json.dumps({"credHelpers": {HOST: "ecr-login"}, "auths": {HOST: {"auth": "secret"}}}))
     provider = _DockerLoginProvider()
     for outs in (provider.create(dict(PROPS)).outs, provider.update("id", {}, dict(PROPS)).outs):
-        assert outs == {**PROPS, "helper": "ecr-login"}
+        assert outs == {**PROPS, "helper": "ecr-login"}, "nothing of the helper's answer"
     file.unlink()
     with pytest.raises(DeploymentError):
         provider.create(dict(PROPS))

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
-import secrets
 import signal
-import string
 import sys
 import time
 from concurrent import futures
@@ -24,6 +21,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from tests.engine.doubles import wire
+from tests.engine.doubles.facts import contents_of, facts_of
 from tests.engine.doubles.rules import Rule, Table
 from tests.engine.doubles.world import Call, World
 
@@ -86,7 +84,8 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.CheckResponse:
         token, name = _parts(request.urn)
         rule = self._rule(token, context)
-        inputs = {**rule.defaults, **wire.from_struct(request.news)}
+        given, before = wire.from_struct(request.news), wire.from_struct(request.olds)
+        inputs = {**rule.defaults, **{key: before[key] for key in rule.kept if key in before}, **given}
         failures = [
             provider_pb2.CheckFailure(property=key, reason=f"Missing required property '{key}'")
             for key in rule.required
@@ -96,7 +95,7 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
             unknown = sorted(key for key in inputs if key not in rule.allowed and not key.startswith("__"))
             failures += [provider_pb2.CheckFailure(property=key, reason=f"{token} has no '{key}'") for key in unknown]
         if rule.autoname is not None and wire.at(inputs, rule.autoname) is None:
-            old = wire.at(wire.from_struct(request.olds), rule.autoname)
+            old = wire.at(before, rule.autoname)
             seed = hashlib.sha256(request.urn.encode() + request.randomSeed).hexdigest()
             inputs = wire.with_at(inputs, rule.autoname, old or f"{name}-{seed[:7]}")
         return provider_pb2.CheckResponse(inputs=wire.to_struct(inputs), failures=failures)
@@ -106,6 +105,10 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.DiffResponse:
         rule = self._rule(_parts(request.urn)[0], context)
         changed = wire.changed_paths(wire.from_struct(request.old_inputs), wire.from_struct(request.news))
+        if rule.reads and wire.from_struct(request.olds).get("contextHash") != _contents(
+            context, rule, wire.from_struct(request.news)
+        ):
+            changed.append(rule.reads)
         # An immutable field counts when it, something in it, or something around it changed.
         replaces = [
             path for path in changed if any(_within(path, fixed) or _within(fixed, path) for fixed in rule.immutable)
@@ -134,7 +137,8 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
             )
         if rule.fails_to_create is not None:
             _refuse(context, rule.fails_to_create)
-        facts = _facts(name, request.urn, inputs)
+        facts = {**facts_of(name, request.urn, inputs), "contents": _contents(context, rule, inputs)}
+        self._take(context, rule, inputs)
         facts["id"] = wire.plain(_value(context, rule.id, facts))
         computed = _filled(context, {**rule.outputs, **rule.follows}, facts)
         state = _declared(rule, wire.laid_over(inputs, computed))
@@ -155,7 +159,9 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
         kept = {path: wire.at(old, path) for path in rule.outputs}
         follows: Properties = dict.fromkeys(rule.follows, wire.UNKNOWN)
         if not request.preview:
-            follows = _filled(context, dict(rule.follows), {**_facts(name, request.urn, inputs), "id": request.id})
+            self._take(context, rule, inputs)
+            facts = {**facts_of(name, request.urn, inputs), "contents": _contents(context, rule, inputs)}
+            follows = _filled(context, dict(rule.follows), {**facts, "id": request.id})
         state = _declared(rule, wire.laid_over(inputs, {**kept, **follows}))
         if not request.preview:
             if rule.fails_to_update is not None:
@@ -198,6 +204,12 @@ class Double(provider_pb2_grpc.ResourceProviderServicer):
             _refuse(context, f"The double of {self._package} has no rule for {token}: add it to its table.")
         return rule
 
+    def _take(self, context: grpc.ServicerContext, rule: Rule, inputs: Properties) -> None:
+        wanted = wire.plain(inputs.get(rule.taken_for_good or ""))
+        names = [str(name) for name in wanted] if isinstance(wanted, list) else []
+        if (known := self._world.take(names)) is not None:
+            _refuse(context, f"{known} was taken before and cannot be overwritten because the tag is immutable")
+
     def _record(self, method: str, token: str, urn: str, inputs: Properties, *, preview: bool = False) -> None:
         call: Call = {
             "package": self._package,
@@ -216,23 +228,11 @@ def _key(token: str, identifier: str) -> str:
     return f"{token} {identifier}"
 
 
-def _facts(name: str, urn: str, inputs: Properties) -> Properties:
-    """What a template may name of one object, but for its id."""
-    digest = secrets.token_hex(32)
-    canonical = json.dumps(wire.plain(inputs), sort_keys=True)
-    facts: Properties = {
-        "name": name,
-        "urn": urn,
-        "inputs": inputs,
-        "digest": digest,
-        "short": digest[:17],
-        "number": int(digest[:6], 16) + 1,
-        "fingerprint": hashlib.sha256(canonical.encode()).hexdigest(),
-    }
-    length = wire.plain(inputs.get("length"))
-    if isinstance(length, int):
-        facts["word"] = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
-    return facts
+def _contents(context: grpc.ServicerContext, rule: Rule, inputs: Properties) -> str:
+    try:
+        return contents_of(rule, inputs)
+    except ValueError as error:
+        _refuse(context, str(error))
 
 
 def _refuse(context: grpc.ServicerContext, message: str) -> NoReturn:

@@ -20,7 +20,7 @@ class Rule:
 
     Templates may name `${name}` (logical), `${id}`, `${urn}`, `${inputs.path}`, and what is new for each object:
     `${digest}` (64 hexadecimal digits), `${short}` (its first 17), `${number}`, and, for inputs with a `length`,
-    `${word}` (as many letters and digits). `${fingerprint}` is 64 hexadecimal digits that follow from the inputs.
+    `${word}` (as many letters and digits). `${contents}` is a fingerprint of what `reads` names.
     `${inputs.path|name}` is what stands behind the last slash there.
     """
 
@@ -32,6 +32,8 @@ class Rule:
     defaults: Mapping[str, Json] = field(default_factory=dict[str, Json])
     # Paths (`subnetIds`, `settings.tier`) whose change replaces the object.
     immutable: tuple[str, ...] = ()
+    # Inputs whose old value stays when the program gives none any more.
+    kept: tuple[str, ...] = ()
     # What the provider computes, by path (`arn`, `metadata.uid`): unknown until the object exists, then kept.
     outputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
     # What the provider computes from the inputs anew at each update: unknown while they would change.
@@ -42,6 +44,10 @@ class Rule:
     autoname: str | None = None
     # The input by which the cloud tells objects of this type apart; two at once are refused.
     unique: str | None = None
+    # The input that names a folder whose files count as inputs, where the provider runs; `contents` in its state.
+    reads: str | None = None
+    # The input whose values are taken for good: nothing is made or changed with one that anything ever had.
+    taken_for_good: str | None = None
     # While this input is true, the cloud refuses to delete the object.
     guarded_by: str | None = None
     # While this path of the object's own state holds something, the next update makes the object anew.

@@ -76,6 +76,16 @@ class World:
             self._write(found | {identifier: item})
             return True
 
+    def take(self, names: list[str]) -> str | None:
+        """Take names for good; return one that was taken before, in which case none is taken now."""
+        path = self.folder / "taken.json"
+        with self._locked():
+            taken = cast("list[str]", json.loads(path.read_text())) if path.is_file() else []
+            known = next((name for name in names if name in taken), None)
+            if known is None:
+                path.write_text(json.dumps([*taken, *names]))
+            return known
+
     def remove(self, identifier: str) -> None:
         """Delete an object, as someone might behind the engine's back; harmless when there is none."""
         with self._locked():

@@ -110,9 +110,12 @@ _DATA = {
             "engine",
             "identifierPrefix",
             "kmsKeyId",
+            "snapshotIdentifier",
             "storageEncrypted",
             "username",
         ),
+        # Optional and computed: a database that was restored stays as it is when nobody names its snapshot any more.
+        kept=("snapshotIdentifier",),
         outputs={
             "arn": arn("rds", "db:${inputs.identifier}"),
             "address": f"${{inputs.identifier}}.abcdefghijkl.{REGION}.rds.amazonaws.com",
@@ -297,6 +300,17 @@ _WATCHING = {
         unique="dashboardName",
         id="${inputs.dashboardName}",
     ),
+    "aws:cloudwatch/eventRule:EventRule": Rule(
+        immutable=("name", "namePrefix", "eventBusName"),
+        outputs={"arn": arn("events", "rule/${inputs.name}")},
+        autoname="name",
+        unique="name",
+        delete_before_replace=True,
+        id="${inputs.name}",
+    ),
+    "aws:cloudwatch/eventTarget:EventTarget": Rule(
+        immutable=("rule", "targetId", "eventBusName"), id="${inputs.rule}-${inputs.targetId}"
+    ),
     "aws:sns/topic:Topic": Rule(
         immutable=("name", "namePrefix", "fifoTopic"),
         outputs={"arn": arn("sns", "${inputs.name}"), "owner": ACCOUNT},
@@ -361,6 +375,15 @@ FUNCTIONS: Mapping[str, Mapping[str, Json]] = {
         "zoneIds": ["euc1-az2", "euc1-az3", "euc1-az1"],
         "groupNames": [REGION],
         "region": REGION,
+    },
+    "aws:rds/getSnapshot:getSnapshot": {
+        "id": "${args.dbSnapshotIdentifier}",
+        "allocatedStorage": 20,
+        "dbSnapshotIdentifier": "${args.dbSnapshotIdentifier}",
+        "encrypted": True,
+        "engine": "postgres",
+        "engineVersion": "17.6",
+        "status": "available",
     },
 }
 

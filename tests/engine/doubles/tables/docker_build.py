@@ -1,4 +1,7 @@
-"""The double of the builder: an image's digest follows from what it is built of, so the same source gives the same."""
+"""The double of the builder and its registry: builds again whenever it would, each time another image.
+
+Builds are not reproducible, so no two have the same digest; and the registry's tags are immutable.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ IMAGE = "docker-build:index:Image"
 
 _RULE = Rule(
     follows={
-        "digest": "sha256:${fingerprint}",
-        "contextHash": "${fingerprint}",
-        "ref": "registry.example/image@sha256:${fingerprint}",
+        "digest": "sha256:${digest}",
+        "contextHash": "${contents}",
+        "ref": "registry.example/image@sha256:${digest}",
     },
+    reads="context.location",
+    taken_for_good="tags",
     id="image-${short}",
 )
 
