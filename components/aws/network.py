@@ -10,7 +10,7 @@ from pulumi_aws import ec2
 from components.aws.endpoints import EndpointPlaces, create_endpoints
 from components.aws.flow_logs import create_flow_log
 from components.aws.handles import NetworkHandle
-from components.aws.security_groups import EVERYBODY, Groups, create_groups
+from components.aws.security_groups import EVERYBODY, PRIVATE, Groups, create_groups
 from components.aws.subnets import plan_subnets
 
 Nat = Literal["none", "single", "per-zone"]
@@ -32,8 +32,8 @@ class NetworkArgs:
 
     `prefix` begins the names that AWS knows. `public_ports` are what the load balancer listens on, `app_port` what the
     tasks do. `flow_log_days` is how long the record of connections is kept, if there is one; `boundary` is the
-    permissions boundary of the role that writes it. With `existing` only the
-    security groups are created.
+    permissions boundary of the role that writes it, for this account alone. With `existing` only the security groups
+    are created.
     """
 
     prefix: str
@@ -45,7 +45,8 @@ class NetworkArgs:
     public_ports: Sequence[int]
     app_port: int
     flow_log_days: int | None
-    boundary: str | None = None
+    account_id: pulumi.Input[str]
+    boundary: pulumi.Input[str] | None = None
     existing: ExistingNetwork | None = None
 
 
@@ -67,7 +68,15 @@ class Network(pulumi.ComponentResource):
 
 
 def _groups(name: str, args: NetworkArgs, vpc_id: pulumi.Input[str], opts: pulumi.ResourceOptions) -> Groups:
-    return create_groups(name, vpc_id=vpc_id, public_ports=args.public_ports, app_port=args.app_port, opts=opts)
+    return create_groups(
+        name,
+        vpc_id=vpc_id,
+        public_ports=args.public_ports,
+        app_port=args.app_port,
+        # A network of our own has AWS's resolver. Somebody else's may have its own servers, on either side of it.
+        resolvers=PRIVATE if args.existing else (),
+        opts=opts,
+    )
 
 
 def _flow_log(
@@ -80,6 +89,7 @@ def _flow_log(
         prefix=args.prefix,
         vpc_id=vpc_id,
         days=args.flow_log_days,
+        account=args.account_id,
         boundary=args.boundary,
         opts=opts,
     )

@@ -1,7 +1,6 @@
 """Secrets in Secrets Manager: one for each value, so that each task can be allowed to read exactly its own.
 
-What leaves this component are addresses (ARNs) and never values. ECS reads a value when it starts a task and never
-again: a value that changes reaches the service with its next deployment.
+What leaves this component are addresses (ARNs, and which version is the present one) and never values.
 """
 
 from dataclasses import dataclass
@@ -11,13 +10,9 @@ import pulumi_aws as aws
 import pulumi_random as random
 
 from components.aws.key_policy import account_root, key_policy
-from components.contracts import SecretReferences
+from components.aws.keys import AWS_KEY, CREATE_KEY
+from components.aws.secret_addresses import SecretAddresses
 from components.workload import BOOTSTRAP_API_KEY, DATABASE_URL
-
-AWS_KEY = "aws"
-"""The key that AWS keeps for Secrets Manager in every account: free, and nothing to run."""
-CREATE_KEY = "create"
-"""A key of the stack's own, which can be audited, disabled and shared by itself."""
 
 IDENTITY_CHARACTERS, PROOF_CHARACTERS = 8, 43
 """An API key's two parts: what finds it, and what proves it (43 letters and digits are more than 255 bits)."""
@@ -46,7 +41,7 @@ class Secrets(pulumi.ComponentResource):
     `kms_key_arn` is None with AWS's own key, which needs no permission of its own.
     """
 
-    references: SecretReferences
+    references: SecretAddresses
     kms_key_arn: pulumi.Output[str] | None
 
     def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -54,11 +49,16 @@ class Secrets(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.kms_key_arn = _key(name, args, child)
         values = {DATABASE_URL: pulumi.Output.secret(args.database_url), BOOTSTRAP_API_KEY: _api_key(name, child)}
-        self.references = {
-            variable: _address_of(_secret(name, args, variable, self.kms_key_arn, child), name, variable, value, child)
+        kept = {
+            variable: _kept(_secret(name, args, variable, self.kms_key_arn, child), name, variable, value, child)
             for variable, value in values.items()
         }
-        self.register_outputs({"references": self.references})
+        self.references = SecretAddresses(
+            # From the resource that holds the value: whoever uses the address waits until the value is there.
+            {variable: version.secret_arn for variable, version in kept.items()},
+            versions={variable: version.version_id for variable, version in kept.items()},
+        )
+        self.register_outputs({"references": dict(self.references)})
 
 
 def _logical(name: str, variable: str) -> str:
@@ -87,16 +87,16 @@ def _secret(
     )
 
 
-def _address_of(
+def _kept(
     secret: aws.secretsmanager.Secret,
     name: str,
     variable: str,
     value: pulumi.Output[str],
     child: pulumi.ResourceOptions,
-) -> pulumi.Output[str]:
-    """The secret's ARN, from the resource that holds its value: whoever uses it waits until the value is there."""
+) -> aws.secretsmanager.SecretVersion:
+    """The value. Another one is another version; the one of before stays for the tasks that still name it."""
     logical = f"{_logical(name, variable)}-value"
-    return aws.secretsmanager.SecretVersion(logical, secret_id=secret.id, secret_string=value, opts=child).secret_arn
+    return aws.secretsmanager.SecretVersion(logical, secret_id=secret.id, secret_string=value, opts=child)
 
 
 def _api_key(name: str, child: pulumi.ResourceOptions) -> pulumi.Output[str]:

@@ -5,13 +5,17 @@ The rules are resources of their own, because groups that name each other cannot
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 from pulumi_aws import ec2, vpc
 
 POSTGRES_PORT = 5432
 HTTPS_PORT = 443
+DNS_PORT = 53
 EVERYBODY = "0.0.0.0/0"
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+"""What a VPC, and whatever it is connected to, has addresses of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,32 +27,68 @@ class Groups:
     database: pulumi.Output[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One direction of a connection: `group` may be asked (`in`) or may ask (`out`) on a port.
+
+    Exactly one of `peer` (another group's id) and `cidr` says by whom or whom.
+    """
+
+    name: str
+    way: Literal["in", "out"]
+    group: pulumi.Input[str]
+    port: int
+    description: str
+    peer: pulumi.Input[str] | None = None
+    cidr: str | None = None
+    protocol: Literal["tcp", "udp"] = "tcp"
+
+
 def create_groups(
-    name: str, *, vpc_id: pulumi.Input[str], public_ports: Sequence[int], app_port: int, opts: pulumi.ResourceOptions
+    name: str,
+    *,
+    vpc_id: pulumi.Input[str],
+    public_ports: Sequence[int],
+    app_port: int,
+    resolvers: Sequence[str],
+    opts: pulumi.ResourceOptions,
 ) -> Groups:
     """Creates the groups of the load balancer, the service and the database, and their rules.
 
-    The service asks out on 443 alone (images, secrets, logs, models' interfaces) and to the database; names are
-    resolved by the network's own resolver, which no group holds back. The database asks nobody.
+    The service asks out on 443 alone (images, secrets, logs, models' interfaces) and to the database. Names are
+    resolved by the network's own resolver, which no group holds back; `resolvers` are the blocks in which another one
+    may stand. The database asks nobody.
     """
     load_balancer = _group(f"{name}-load-balancer", "The front door: HTTP and HTTPS from everywhere", vpc_id, opts)
     service = _group(f"{name}-service", "The tasks: the load balancer alone may connect", vpc_id, opts)
     database = _group(f"{name}-database", "The database: the tasks alone may connect", vpc_id, opts)
-    for port in public_ports:
-        _from_everywhere(f"{name}-load-balancer-in-{port}", load_balancer, port, opts)
-    _between(f"{name}-load-balancer-to-service", load_balancer, service, app_port, opts)
-    _between(f"{name}-service-to-database", service, database, POSTGRES_PORT, opts)
-    vpc.SecurityGroupEgressRule(
-        f"{name}-service-to-https",
-        security_group_id=service.id,
-        description="Images, secrets, logs, and the interfaces of models",
-        ip_protocol="tcp",
-        from_port=HTTPS_PORT,
-        to_port=HTTPS_PORT,
-        cidr_ipv4=EVERYBODY,
-        opts=opts,
-    )
-    return Groups(load_balancer=load_balancer.id, service=service.id, database=database.id)
+    rules = [
+        *(
+            Rule(
+                name=f"load-balancer-in-{port}",
+                way="in",
+                group=load_balancer,
+                port=port,
+                cidr=EVERYBODY,
+                description="From everywhere",
+            )
+            for port in public_ports
+        ),
+        *_both_sides("load-balancer-to-service", load_balancer, service, app_port),
+        *_both_sides("service-to-database", service, database, POSTGRES_PORT),
+        Rule(
+            name="service-to-https",
+            way="out",
+            group=service,
+            port=HTTPS_PORT,
+            cidr=EVERYBODY,
+            description="Images, secrets, logs, and the interfaces of models",
+        ),
+        *_names_resolved_by(resolvers, service),
+    ]
+    for rule in rules:
+        _create(name, rule, opts)
+    return Groups(load_balancer=load_balancer, service=service, database=database)
 
 
 def create_endpoint_group(
@@ -56,57 +96,65 @@ def create_endpoint_group(
 ) -> pulumi.Output[str]:
     """The group of the interface endpoints: the tasks alone may connect."""
     group = _group(name, "The endpoints of services of AWS: the tasks alone may connect", vpc_id, opts)
-    vpc.SecurityGroupIngressRule(
-        f"{name}-in",
-        security_group_id=group.id,
-        description="From the tasks",
-        ip_protocol="tcp",
-        from_port=HTTPS_PORT,
-        to_port=HTTPS_PORT,
-        referenced_security_group_id=service,
-        opts=opts,
-    )
-    return group.id
+    rule = Rule(name="in", way="in", group=group, port=HTTPS_PORT, peer=service, description="From the tasks")
+    _create(name, rule, opts)
+    return group
 
 
-def _group(name: str, description: str, vpc_id: pulumi.Input[str], opts: pulumi.ResourceOptions) -> ec2.SecurityGroup:
-    return ec2.SecurityGroup(name, vpc_id=vpc_id, description=description, opts=opts)
+def _both_sides(name: str, source: pulumi.Output[str], target: pulumi.Output[str], port: int) -> list[Rule]:
+    """One group connects to another on one port: both sides must say so."""
+    out = "To the next behind it, and to nobody else"
+    back = "From the one before it, and from nobody else"
+    return [
+        Rule(name=f"{name}-out", way="out", group=source, port=port, peer=target, description=out),
+        Rule(name=f"{name}-in", way="in", group=target, port=port, peer=source, description=back),
+    ]
 
 
-def _from_everywhere(name: str, group: ec2.SecurityGroup, port: int, opts: pulumi.ResourceOptions) -> None:
-    vpc.SecurityGroupIngressRule(
-        name,
-        security_group_id=group.id,
-        description="From everywhere",
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-        cidr_ipv4=EVERYBODY,
-        opts=opts,
-    )
+def _names_resolved_by(blocks: Sequence[str], service: pulumi.Output[str]) -> list[Rule]:
+    """Names are asked for by UDP, and by TCP where an answer is long."""
+    protocols: tuple[Literal["udp"], Literal["tcp"]] = ("udp", "tcp")
+    return [
+        Rule(
+            name=f"service-to-names-{protocol}-{at}",
+            way="out",
+            group=service,
+            port=DNS_PORT,
+            cidr=block,
+            protocol=protocol,
+            description="The servers that resolve names",
+        )
+        for protocol in protocols
+        for at, block in enumerate(blocks)
+    ]
 
 
-def _between(
-    name: str, source: ec2.SecurityGroup, target: ec2.SecurityGroup, port: int, opts: pulumi.ResourceOptions
-) -> None:
-    """Lets one group connect to another on one port: both sides must say so."""
-    vpc.SecurityGroupEgressRule(
-        f"{name}-out",
-        security_group_id=source.id,
-        description="To the next behind it, and to nobody else",
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-        referenced_security_group_id=target.id,
-        opts=opts,
-    )
-    vpc.SecurityGroupIngressRule(
-        f"{name}-in",
-        security_group_id=target.id,
-        description="From the one before it, and from nobody else",
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-        referenced_security_group_id=source.id,
-        opts=opts,
-    )
+def _group(name: str, description: str, vpc_id: pulumi.Input[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    return ec2.SecurityGroup(name, vpc_id=vpc_id, description=description, opts=opts).id
+
+
+def _create(name: str, rule: Rule, opts: pulumi.ResourceOptions) -> None:
+    if rule.way == "in":
+        vpc.SecurityGroupIngressRule(
+            f"{name}-{rule.name}",
+            security_group_id=rule.group,
+            description=rule.description,
+            ip_protocol=rule.protocol,
+            from_port=rule.port,
+            to_port=rule.port,
+            referenced_security_group_id=rule.peer,
+            cidr_ipv4=rule.cidr,
+            opts=opts,
+        )
+    else:
+        vpc.SecurityGroupEgressRule(
+            f"{name}-{rule.name}",
+            security_group_id=rule.group,
+            description=rule.description,
+            ip_protocol=rule.protocol,
+            from_port=rule.port,
+            to_port=rule.port,
+            referenced_security_group_id=rule.peer,
+            cidr_ipv4=rule.cidr,
+            opts=opts,
+        )

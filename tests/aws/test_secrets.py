@@ -11,6 +11,7 @@ import pytest
 
 from app.settings import API_KEY_PATTERN
 from components.aws.key_policy import ADMINISTRATION
+from components.aws.secret_addresses import value_from
 from components.aws.secrets import Secrets, SecretsArgs
 from components.workload import BOOTSTRAP_API_KEY, DATABASE_URL
 from tests.contracts.cases.aws_b2 import ACCOUNT, CASES
@@ -57,6 +58,24 @@ def test_an_address_is_that_of_the_value_so_no_task_starts_before_there_is_one()
     assert "secrets-database-url-value" in recording.needed_by(DATABASE_URL)
     assert "secrets-bootstrap-api-key-value" in recording.needed_by(BOOTSTRAP_API_KEY)
     assert recording.one(DATABASE_URL).inputs["reference"] == "<secrets-database-url-value.secretArn>"
+
+
+def test_a_container_names_the_version_so_that_another_value_is_another_task() -> None:
+    def program() -> None:
+        given = CASES[Secrets](pulumi.Output.from_input)
+        assert isinstance(given, SecretsArgs)
+        references = Secrets("secrets", given).references
+        for variable in references:
+            pulumi.CustomResource("test:using:Child", variable, {"from": value_from(references, variable)})
+
+    recording = record(program)
+    version = "<secrets-database-url-value.secretArn>:::<secrets-database-url-value.versionId>"
+    assert recording.one(DATABASE_URL).inputs["from"] == version
+    assert recording.one(BOOTSTRAP_API_KEY).inputs["from"].endswith(":::<secrets-bootstrap-api-key-value.versionId>")
+
+
+def test_a_reference_without_a_version_is_named_as_it_is() -> None:
+    assert value_from({DATABASE_URL: KEY_ARN}, DATABASE_URL) == KEY_ARN
 
 
 def test_every_value_is_a_secret_from_its_birth_to_its_store() -> None:

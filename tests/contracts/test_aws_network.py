@@ -157,3 +157,15 @@ def test_an_existing_vpc_is_used_as_it_is_with_groups_of_our_own() -> None:
     assert {group.inputs["vpcId"] for group in of_type(made, "SecurityGroup")} == {VPC_ID}
     assert made.one("service-service").inputs["networkConfiguration"]["subnets"] == PRIVATE
     assert made.one("balancer-balancer").inputs["subnets"] == PUBLIC
+
+
+def test_in_an_existing_vpc_the_tasks_may_ask_its_own_servers_for_names_and_nobody_beyond_it() -> None:
+    made = recorded(
+        parse_production(network={"vpc": {"id": VPC_ID, "public_subnets": PUBLIC, "private_subnets": PRIVATE}})
+    )
+    asked = [rule.inputs for rule in of_type(made, "SecurityGroupEgressRule") if rule.inputs["fromPort"] == 53]
+    private = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"}
+    assert {(rule["ipProtocol"], rule["cidrIpv4"]) for rule in asked} == {
+        (protocol, block) for protocol in ("udp", "tcp") for block in private
+    }
+    assert {(rule["securityGroupId"], rule["toPort"]) for rule in asked} == {("network-service-id", 53)}
