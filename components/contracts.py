@@ -40,6 +40,9 @@ class ServiceHandle:
     """The digest that the platform says it serves: the new one, or the old one if it went back."""
     evidence: pulumi.Output[str]
     """Why the platform went back (its events or its log's tail); empty when it did not."""
+    rollout: pulumi.Input[str] = ""
+    """The platform's name for this rollout, where it has one: with another, also of the same release, users are asked
+    again."""
 
 
 SecretReferences = Mapping[str, pulumi.Input[str]]

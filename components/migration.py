@@ -16,7 +16,7 @@ LOG_LINES = 30
 
 
 class MigrationProvider(ResourceProvider):
-    """Migrates once for each digest. Each target says how."""
+    """Migrates once for each release, as `keys` tell them apart. Each target says how."""
 
     keys: Sequence[str] = ("digest",)
     """What makes it another migration; another size, network or environment does not."""

@@ -56,10 +56,7 @@ def check_rollout(
 
 def _went_back(digest: str, serving: str, evidence: str) -> str:
     now = f"release {short(serving)} goes on serving" if serving else "nothing serves as it should"
-    return (
-        f"release {short(digest)} never became healthy, so the platform did not take it: {now}. "
-        f"Correct the release and deploy again.\n{evidence}"
-    )
+    return f"release {short(digest)} was taken back: {now}. Correct the release and deploy again.\n{evidence}"
 
 
 def _ask(address: str) -> tuple[str, str]:
@@ -88,9 +85,10 @@ class _CheckProvider(ResourceProvider):
 
     @plain_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Checked again whenever the release, the address or what the platform serves is another."""
+        """Checked again whenever the release, its rollout, the address or what the platform serves is another."""
         keys = ("digest", "address", "serving", "evidence", "ask")
-        return DiffResult(changes=any(_olds.get(key) != _news[key] for key in keys))
+        changes = any(_olds.get(key) != _news[key] for key in keys)
+        return DiffResult(changes=changes or _olds.get("rollout", "") != _news["rollout"])
 
     @plain_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
@@ -128,6 +126,7 @@ class _Check(Resource, module="release", name="Check"):
             "rollback": args.rollback,
             "serving": args.service.serving,
             "evidence": args.service.evidence,
+            "rollout": args.service.rollout,
             "seconds": args.seconds,
             "used": None,
             "previous": None,

@@ -50,9 +50,9 @@ def issued_certificate(
 
 def domain_address(
     name: str, domain: str, zone: pulumi.Input[str], balancer: aws.lb.LoadBalancer, child: pulumi.ResourceOptions
-) -> pulumi.Output[str]:
-    """Points the domain at the load balancer, and returns it: whoever asks for the address waits until it exists."""
-    record = aws.route53.Record(
+) -> aws.route53.Record:
+    """Points the domain at the load balancer: whoever takes the address from the record waits until it leads there."""
+    return aws.route53.Record(
         f"{name}-address",
         zone_id=zone,
         name=domain,
@@ -63,7 +63,6 @@ def domain_address(
         ],
         opts=child,
     )
-    return record.name
 
 
 Options = Sequence[CertificateDomainValidationOption] | None

@@ -16,16 +16,10 @@ PROCESSES = (WEB.name, WORKER.name, MIGRATE.name)
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """`prefix` begins the names; `log_days` is how long logs are kept, one of the periods that CloudWatch has.
-
-    `kms_key` (ARN) encrypts the logs; its own policy must let `logs.<region>.amazonaws.com` use it. `insights` turns
-    Container Insights on: metrics of every task and container, at a price for each.
-    """
+    """`prefix` begins the names; `log_days` is how long logs are kept, one of the periods that CloudWatch has."""
 
     prefix: str
     log_days: int
-    kms_key: pulumi.Input[str] | None = None
-    insights: bool = False
 
 
 class Cluster(pulumi.ComponentResource):
@@ -39,9 +33,8 @@ class Cluster(pulumi.ComponentResource):
         cluster = ecs.Cluster(
             f"{name}-cluster",
             name=args.prefix,
-            settings=[
-                ecs.ClusterSettingArgs(name="containerInsights", value="enabled" if args.insights else "disabled")
-            ],
+            # Metrics of every task and container, at a price for each; the alarms need none of them.
+            settings=[ecs.ClusterSettingArgs(name="containerInsights", value="disabled")],
             opts=child,
         )
         groups = {
@@ -49,7 +42,6 @@ class Cluster(pulumi.ComponentResource):
                 f"{name}-{process}-log",
                 name=f"/ecs/{args.prefix}/{process}",
                 retention_in_days=args.log_days,
-                kms_key_id=args.kms_key,
                 opts=child,
             )
             for process in PROCESSES

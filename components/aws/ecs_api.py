@@ -1,10 +1,10 @@
-"""The way to ECS and its logs: clients of one region, and errors that say what to do."""
+"""The way to ECS, its logs and its load balancers: clients of one region, and errors that say what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import boto3
 from botocore.config import Config
@@ -23,13 +23,30 @@ Wait = Callable[[float], None]
 """Sleeps for so many seconds; tests pass one that does not."""
 
 
-def clients(region: str, profile: str | None) -> tuple[ECSClient, CloudWatchLogsClient]:
-    """Clients of one region with the machine's own credentials, or those of a named profile of it."""
-    session = boto3.Session(profile_name=profile or None, region_name=region)
-    config = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10, read_timeout=60)
-    ecs = session.client("ecs", config=config)  # pyright: ignore[reportUnknownMemberType]  # why: stubs of two services
-    logs = session.client("logs", config=config)  # pyright: ignore[reportUnknownMemberType]  # why: stubs of two services
+class BalancingClient(Protocol):
+    """As much of Elastic Load Balancing as is asked."""
+
+    def describe_rules(self, *, ListenerArn: str) -> Mapping[str, object]:  # noqa: N803  # why: AWS's own name for it
+        """The rules of a listener, the default one included."""
+        ...
+
+
+CONFIG = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10, read_timeout=60)
+
+
+def clients(region: str) -> tuple[ECSClient, CloudWatchLogsClient]:
+    """Clients of one region with the machine's own credentials (AWS_PROFILE included)."""
+    session = boto3.Session(region_name=region)
+    ecs = session.client("ecs", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]  # why: stubs of two services
+    logs = session.client("logs", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]  # why: stubs of two services
     return ecs, logs
+
+
+def balancing_client(region: str) -> BalancingClient:
+    """The same for load balancers."""
+    # The SDK's stubs are installed for two services, and this is none of them.
+    session = cast("Any", boto3.Session(region_name=region))
+    return cast("BalancingClient", session.client("elbv2", config=CONFIG))
 
 
 @contextmanager

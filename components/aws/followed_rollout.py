@@ -9,6 +9,7 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider,
 
 from components.aws.ecs_api import clients
 from components.aws.rollout import EcsRollout, RolloutRequest
+from components.aws.service_revision import ServiceRevision
 from components.dynamic import plain_errors
 
 
@@ -19,9 +20,10 @@ class _EcsRolloutProvider(ResourceProvider):
 
     @plain_errors
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Followed again when the service or what it should run is another, and when the last release was not taken."""
-        keys = ("region", "cluster", "service", "task_definition", "digest")
-        return DiffResult(changes=any(_olds[key] != _news[key] for key in keys) or _olds["serving"] != _news["digest"])
+        """Followed again when what ECS deploys is another, its way included, and when the last one was not taken."""
+        keys = ("region", "cluster", "service", "revision", "strategy", "digest")
+        changes = any(_olds.get(key) != _news[key] for key in keys)
+        return DiffResult(changes=changes or _olds.get("serving") != _news["digest"])
 
     @plain_errors
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
@@ -29,13 +31,12 @@ class _EcsRolloutProvider(ResourceProvider):
 
 
 def _follow(props: Mapping[str, Any]) -> dict[str, Any]:
-    ecs, logs = clients(props["region"], props["profile"] or None)
+    ecs, logs = clients(props["region"])
     request = RolloutRequest(
         cluster=props["cluster"],
         service=props["service"],
-        task_definition=props["task_definition"],
         digest=props["digest"],
-        web=props["web"],
+        revision=ServiceRevision.of(props["revision"]),
         worker=props["worker"],
         log_groups=props["log_groups"],
         seconds=int(props["seconds"]),
@@ -47,15 +48,17 @@ def _follow(props: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class FollowedRolloutArgs:
-    """The same as a RolloutRequest, before its values are known."""
+    """The same as a RolloutRequest, before its values are known. `revision` has the keys of a ServiceRevision.
+
+    `strategy` is how ECS replaces tasks, in its own words.
+    """
 
     region: str
-    profile: str | None
     cluster: pulumi.Input[str]
     service: pulumi.Input[str]
-    task_definition: pulumi.Input[str]
     digest: pulumi.Input[str]
-    web: str
+    revision: Mapping[str, object]
+    strategy: str
     worker: str
     log_groups: Mapping[str, pulumi.Input[str]]
     seconds: int
@@ -72,12 +75,11 @@ class FollowedRollout(Resource, module="aws", name="EcsRollout"):
     def __init__(self, name: str, *, args: FollowedRolloutArgs, opts: pulumi.ResourceOptions) -> None:
         props: dict[str, Any] = {
             "region": args.region,
-            "profile": args.profile or "",
             "cluster": args.cluster,
             "service": args.service,
-            "task_definition": args.task_definition,
             "digest": args.digest,
-            "web": args.web,
+            "revision": dict(args.revision),
+            "strategy": args.strategy,
             "worker": args.worker,
             "log_groups": dict(args.log_groups),
             "seconds": args.seconds,

@@ -45,7 +45,8 @@ class TargetGroup:
 class LoadBalancerHandle:
     """The public address. `alternate` and `rule` exist for canary and blue/green releases only.
 
-    `listener` is what the service must wait for: ECS refuses a target group that no listener uses.
+    `listener` is what the service must wait for: ECS refuses a target group that no listener uses, and a change that
+    would lead users into an empty one ends there.
     """
 
     url: pulumi.Input[str]

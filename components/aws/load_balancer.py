@@ -1,5 +1,6 @@
 """The way in: an Application Load Balancer with TLS, and the groups in which it finds the tasks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ import pulumi_aws as aws
 from components.aws.certificate import domain_address, issued_certificate
 from components.aws.handles import LoadBalancerHandle, NetworkHandle, TargetGroup
 from components.aws.naming import limited
+from components.aws.traffic_guard import TrafficGuard, TrafficGuardArgs
 from components.contracts import DeploymentError
 
 HTTP, HTTPS = 80, 443
@@ -40,8 +42,8 @@ class LoadBalancerArgs:
     With `domain` it serves HTTPS, under a certificate proven in the hosted zone (its id). Without one it serves plain
     HTTP at AWS's own name, if `allow_plain_http` says so. `deregistration_seconds` is what a task that leaves is
     granted for its requests in flight. `two_groups` is for canary and blue/green releases: ECS then decides by the
-    rule which group users reach. Turn it off only while the first group serves; the listener falls back to that one.
-    `protect` refuses its deletion. `access_logs` is a bucket, whose policy must let the load balancer write.
+    rule which group users reach. It can be turned off only while the first group serves, and `again` is the command
+    that makes ECS deploy once more, which moves users. `protect` refuses its deletion.
     """
 
     prefix: str
@@ -54,7 +56,8 @@ class LoadBalancerArgs:
     allow_plain_http: bool
     two_groups: bool
     protect: bool
-    access_logs: pulumi.Input[str] | None
+    region: str
+    again: str
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -70,8 +73,17 @@ class LoadBalancer(pulumi.ComponentResource):
         balancer = _balancer(name, args, child)
         primary = _group(name, "primary", args, child)
         alternate = _group(name, "alternate", args, child) if args.two_groups else None
-        listener, url = _listener(name, args, balancer, primary, child)
-        rule = None if alternate is None else _rule(name, listener, primary, alternate, self)
+        listener = _listener(name, args, balancer, primary, child)
+        way = TrafficGuardArgs(
+            region=args.region,
+            listener=listener.arn,
+            primary=primary.arn,
+            alternate=None if alternate is None else alternate.arn,
+            again=args.again,
+        )
+        guard = TrafficGuard(f"{name}-guard", args=way, opts=child)
+        rule = None if alternate is None else _rule(name, listener, (primary, alternate), guard, self)
+        url = _address(name, args, balancer, (listener, guard), self)
         self.arn = balancer.arn
         self.handle = LoadBalancerHandle(
             url=url,
@@ -79,7 +91,7 @@ class LoadBalancer(pulumi.ComponentResource):
             primary=_found(primary),
             alternate=None if alternate is None else _found(alternate),
             rule=None if rule is None else rule.arn,
-            listener=listener if rule is None else rule,
+            listener=guard if rule is None else rule,
         )
         self.register_outputs({"url": url})
 
@@ -104,9 +116,6 @@ def require_a_way_in(args: LoadBalancerArgs) -> None:
 
 
 def _balancer(name: str, args: LoadBalancerArgs, child: pulumi.ResourceOptions) -> aws.lb.LoadBalancer:
-    logs = None
-    if args.access_logs is not None:
-        logs = aws.lb.LoadBalancerAccessLogsArgs(bucket=args.access_logs, prefix=args.prefix, enabled=True)
     return aws.lb.LoadBalancer(
         f"{name}-balancer",
         name=limited(args.prefix, MOST_NAME),
@@ -124,7 +133,6 @@ def _balancer(name: str, args: LoadBalancerArgs, child: pulumi.ResourceOptions) 
         idle_timeout=IDLE_SECONDS,
         client_keep_alive=CLIENT_KEEP_ALIVE_SECONDS,
         enable_deletion_protection=args.protect,
-        access_logs=logs,
         opts=child,
     )
 
@@ -170,15 +178,15 @@ def _listener(
     balancer: aws.lb.LoadBalancer,
     primary: aws.lb.TargetGroup,
     child: pulumi.ResourceOptions,
-) -> tuple[aws.lb.Listener, pulumi.Output[str]]:
-    """The listener that serves, and the address it serves at.
+) -> aws.lb.Listener:
+    """The listener that serves.
 
     It forwards, also where a rule takes every request before: ECS refuses to shift requests on a listener that mixes
     forwarding with other actions.
     """
     forward = [aws.lb.ListenerDefaultActionArgs(type="forward", target_group_arn=primary.arn)]
     if args.domain is None or args.hosted_zone is None:
-        plain = aws.lb.Listener(
+        return aws.lb.Listener(
             f"{name}-http",
             load_balancer_arn=balancer.arn,
             port=HTTP,
@@ -186,8 +194,7 @@ def _listener(
             default_actions=forward,
             opts=child,
         )
-        return plain, pulumi.Output.concat("http://", balancer.dns_name)
-    secure = aws.lb.Listener(
+    return aws.lb.Listener(
         f"{name}-https",
         load_balancer_arn=balancer.arn,
         port=HTTPS,
@@ -197,13 +204,26 @@ def _listener(
         default_actions=forward,
         opts=child,
     )
-    _redirect(name, balancer, child)
-    return secure, pulumi.Output.concat(
-        "https://", domain_address(name, args.domain, args.hosted_zone, balancer, child)
-    )
 
 
-def _redirect(name: str, balancer: aws.lb.LoadBalancer, child: pulumi.ResourceOptions) -> None:
+def _address(
+    name: str,
+    args: LoadBalancerArgs,
+    balancer: aws.lb.LoadBalancer,
+    first: Sequence[pulumi.Resource],
+    parent: pulumi.Resource,
+) -> pulumi.Output[str]:
+    """The address that users are given. With a domain, whoever comes without TLS is sent to it after `first`."""
+    if args.domain is None or args.hosted_zone is None:
+        return pulumi.Output.concat("http://", balancer.dns_name)
+    child = pulumi.ResourceOptions(parent=parent)
+    record = domain_address(name, args.domain, args.hosted_zone, balancer, child)
+    # On a stack that served without a domain, port 80 still serves until that which it leads to is there.
+    _redirect(name, balancer, pulumi.ResourceOptions(parent=parent, depends_on=[*first, record]))
+    return pulumi.Output.concat("https://", record.name)
+
+
+def _redirect(name: str, balancer: aws.lb.LoadBalancer, opts: pulumi.ResourceOptions) -> None:
     """Whoever comes without TLS is sent to it; nothing is served in plain text."""
     to_https = aws.lb.ListenerDefaultActionRedirectArgs(
         protocol="HTTPS", port=str(HTTPS), status_code="HTTP_301", host="#{host}", path="/#{path}", query="#{query}"
@@ -214,15 +234,15 @@ def _redirect(name: str, balancer: aws.lb.LoadBalancer, child: pulumi.ResourceOp
         port=HTTP,
         protocol="HTTP",
         default_actions=[aws.lb.ListenerDefaultActionArgs(type="redirect", redirect=to_https)],
-        opts=child,
+        opts=opts,
     )
 
 
 def _rule(
     name: str,
     listener: aws.lb.Listener,
-    primary: aws.lb.TargetGroup,
-    alternate: aws.lb.TargetGroup,
+    groups: tuple[aws.lb.TargetGroup, aws.lb.TargetGroup],
+    guard: TrafficGuard,
     parent: pulumi.Resource,
 ) -> aws.lb.ListenerRule:
     """The rule by which ECS moves users from one group to the other. It begins with all of them in the first.
@@ -231,8 +251,8 @@ def _rule(
     emptied.
     """
     weights = [
-        aws.lb.ListenerRuleActionForwardTargetGroupArgs(arn=primary.arn, weight=100),
-        aws.lb.ListenerRuleActionForwardTargetGroupArgs(arn=alternate.arn, weight=0),
+        aws.lb.ListenerRuleActionForwardTargetGroupArgs(arn=group.arn, weight=weight)
+        for group, weight in zip(groups, (100, 0), strict=True)
     ]
     return aws.lb.ListenerRule(
         f"{name}-production",
@@ -246,5 +266,5 @@ def _rule(
                 type="forward", forward=aws.lb.ListenerRuleActionForwardArgs(target_groups=weights)
             )
         ],
-        opts=pulumi.ResourceOptions(parent=parent, ignore_changes=["actions"]),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[guard], ignore_changes=["actions"]),
     )

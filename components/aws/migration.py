@@ -1,4 +1,7 @@
-"""The migration: one task on Fargate with the release's own image, once per digest, before anything of it serves."""
+"""The migration: one task on Fargate with the release's own image, before anything of it serves.
+
+Once for each release and database.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,27 +12,19 @@ from pulumi.dynamic import Resource
 
 from components.aws.ecs_api import clients
 from components.aws.fargate import TaskRequest, run_to_end
-from components.aws.handles import ClusterHandle, NetworkHandle
-from components.aws.roles import TaskRoleArgs, task_roles
-from components.aws.task import (
-    Architecture,
-    Registration,
-    TaskSize,
-    TaskSpec,
-    migration_containers,
-    register,
-    scratch,
-)
+from components.aws.release_task import ReleaseTask, define_task
+from components.aws.task import migration_containers
 from components.aws.watchdog import watched
-from components.contracts import ReleaseHandle, SecretReferences
 from components.migration import MigrationProvider
-from components.workload import WorkloadSpec
 
 STOP_SECONDS = 120
 """What a migration that must stop is granted to leave the database as it was; the most that Fargate grants."""
 
 
 class _FargateMigrationProvider(MigrationProvider):
+    # The same release on a database that was made anew or restored is a migration of its own.
+    keys = ("digest", "database")
+
     def migrate(self, props: Mapping[str, Any]) -> Sequence[str]:
         return run_migration(props)
 
@@ -47,13 +42,13 @@ def run_migration(props: Mapping[str, Any]) -> Sequence[str]:
         log_group=props["log_group"],
         seconds=int(props["seconds"]),
     )
-    region, profile = props["region"], props["profile"] or None
-    ecs, logs = clients(region, profile)
+    region = props["region"]
+    ecs, logs = clients(region)
     outcome = run_to_end(
         ecs,
         logs,
         request,
-        guard=lambda task: watched(task, cluster=request.cluster, region=region, profile=profile),
+        guard=lambda task: watched(task, cluster=request.cluster, region=region),
     )
     return outcome.log
 
@@ -64,18 +59,19 @@ class _FargateMigration(Resource, module="aws", name="FargateMigration"):
     def __init__(
         self, name: str, *, args: "MigrationArgs", definition: pulumi.Output[str], opts: pulumi.ResourceOptions
     ) -> None:
-        process = args.workload.migrate.name
+        task = args.task
+        process = task.workload.migrate.name
         props: dict[str, Any] = {
-            "digest": args.release.digest,
-            "region": args.region,
-            "profile": args.profile or "",
-            "cluster": args.cluster.arn,
+            "digest": task.release.digest,
+            "region": task.region,
+            "database": args.database,
+            "cluster": task.cluster.arn,
             "task_definition": definition,
             "container": process,
-            "subnets": list(args.network.task_subnets),
-            "groups": [args.network.service_group],
-            "public_address": args.network.assign_public_ip,
-            "log_group": args.cluster.log_groups[process],
+            "subnets": list(task.network.task_subnets),
+            "groups": [task.network.service_group],
+            "public_address": task.network.assign_public_ip,
+            "log_group": task.cluster.log_groups[process],
             "seconds": args.seconds,
             "report": None,
         }
@@ -84,27 +80,14 @@ class _FargateMigration(Resource, module="aws", name="FargateMigration"):
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationArgs:
-    """Of `references` the migration is handed those that it names; `seconds` is how long it may take, start included.
+    """`database` is the database's own id, another one with each database that is made.
 
-    `prefix` begins the names, `kms_key` (ARN) is what the secrets are encrypted with if not with AWS's own key,
-    `profile` one of the machine's named profiles, if not its usual credentials, and `boundary` the permissions boundary
-    of the roles, if they have one.
+    `seconds` is how long the migration may take, start included.
     """
 
-    prefix: str
-    workload: WorkloadSpec
-    release: ReleaseHandle
-    references: SecretReferences
-    kms_key: pulumi.Input[str] | None
-    network: NetworkHandle
-    cluster: ClusterHandle
-    size: TaskSize
-    architecture: Architecture
+    task: ReleaseTask
+    database: pulumi.Input[str]
     seconds: int
-    region: str
-    account_id: pulumi.Input[str]
-    profile: str | None = None
-    boundary: str | None = None
 
 
 class Migration(pulumi.ComponentResource):
@@ -119,49 +102,18 @@ class Migration(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MigrationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("rag:aws:Migration", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        process, family = args.workload.migrate, f"{args.prefix}-migrate"
-        roles = task_roles(
+        defined = define_task(
             name,
-            TaskRoleArgs(
-                task=family,
-                image=args.release.location,
-                processes=[process],
-                references=args.references,
-                kms_key=args.kms_key,
-                log_groups=args.cluster.log_groups,
-                region=args.region,
-                account=args.account_id,
-                boundary=args.boundary,
-            ),
-            child,
+            args.task,
+            family=f"{args.task.prefix}-migrate",
+            processes=[args.task.workload.migrate],
+            containers=migration_containers(args.task.spec(stop_seconds=STOP_SECONDS)),
+            keep=False,
+            parent=self,
         )
-        containers = migration_containers(
-            TaskSpec(
-                workload=args.workload,
-                release=args.release,
-                references=args.references,
-                log_groups=args.cluster.log_groups,
-                region=args.region,
-                size=args.size,
-                stop_seconds=STOP_SECONDS,
-            )
+        definition = defined.definition.arn
+        run = _FargateMigration(
+            f"{name}-run", args=args, definition=definition, opts=pulumi.ResourceOptions(parent=self)
         )
-        definition = register(
-            f"{name}-definition",
-            containers,
-            Registration(
-                family=family,
-                architecture=args.architecture,
-                size=args.size,
-                execution_role=roles.execution,
-                task_role=roles.task,
-                volumes=list(scratch(args.workload, process)),
-                keep=False,
-            ),
-            pulumi.ResourceOptions(parent=self, depends_on=[roles.granted]),
-        )
-        task = _FargateMigration(f"{name}-run", args=args, definition=definition.arn, opts=child)
-        self.report, self.task_definition_arn = task.report, definition.arn
-        self.roles = {f"{family}-execution": roles.execution, f"{family}-task": roles.task}
-        self.register_outputs({"report": task.report})
+        self.report, self.task_definition_arn, self.roles = run.report, definition, defined.roles
+        self.register_outputs({"report": run.report})

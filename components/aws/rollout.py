@@ -1,8 +1,8 @@
 """Follows a release on ECS to its end, and says what serves then: ECS goes back by itself, and calls that an end.
 
-What is followed is one *service deployment*, by its ARN. A service's task definition says nothing of success: it is
-the new one from the first second on, and Pulumi's state keeps it after ECS went back. So the next update would find
-nothing to do; a service whose newest deployment of our task definition has failed is therefore deployed once more.
+What is followed is one *service deployment*, by its ARN. A service's settings say nothing of success: they are the
+new ones from the first second on, and Pulumi's state keeps them after ECS went back. So the next update would find
+nothing to do; a service whose newest deployment of our revision has failed is therefore deployed once more.
 """
 
 from __future__ import annotations
@@ -34,27 +34,31 @@ if TYPE_CHECKING:
     )
     from mypy_boto3_logs import CloudWatchLogsClient
 
+    from components.aws.service_revision import ServiceRevision
+
 POLL_SECONDS = 5.0
 APPEAR_POLLS = 12
 """How often a deployment that was just ordered is looked for: ECS lists it some seconds later."""
 ONGOING = frozenset({"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
 SUCCESSFUL = "SUCCESSFUL"
+STARTING = frozenset({"RECONCILE_SERVICE", "PRE_SCALE_UP", "SCALE_UP"})
+"""The stages of a deployment in which its tasks are not all healthy yet, where ECS tells a stage."""
 EVENTS = 5
 TASKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutRequest:
-    """What should serve: `service` and `task_definition` are ARNs, `digest` is what its web container's image has.
+    """What should serve: `cluster` and `service` are ARNs, `digest` is what the image of `revision`'s container has.
 
-    `seconds` is how long the release may take; then ECS is told to go back, for which it has `back_seconds`.
+    `seconds` is how long the release may take. If its tasks do not all run then, ECS is told to go back, for which it
+    has `back_seconds`; if they do, ECS has as long again to judge them.
     """
 
     cluster: str
     service: str
-    task_definition: str
     digest: str
-    web: str
+    revision: ServiceRevision
     worker: str
     log_groups: Mapping[str, str]
     seconds: int
@@ -77,13 +81,16 @@ class EcsRollout:
         self, ecs: ECSClient, logs: CloudWatchLogsClient, request: RolloutRequest, *, wait: Wait = time.sleep
     ) -> None:
         self._ecs, self._logs, self._request, self._wait = ecs, logs, request, wait
-        self._record = ServiceRecord(ecs, cluster=request.cluster, service=request.service, web=request.web)
+        self._record = ServiceRecord(
+            ecs, cluster=request.cluster, service=request.service, web=request.revision.container
+        )
 
     def follow(self) -> Rollout:
         """Waits for the deployment's end.
 
-        Raises DeploymentError when there is none to follow, when the worker does not stay up, and when ECS went back
-        to the same release with its settings of before: the digest would be right, and the update would look done.
+        Raises DeploymentError when there is none to follow or ECS does not end it, when the worker does not stay up,
+        and when ECS went back to the same release with its settings of before: the digest would be right, and the
+        update would look done.
         """
         arn = self._current() or self._again()
         deployment, late = self._ended(arn)
@@ -94,13 +101,13 @@ class EcsRollout:
         serving, evidence = self._left(deployment), self._evidence(deployment, late=late)
         if serving == self._request.digest:
             raise DeploymentError(
-                f"release {short(serving)} never became healthy with its new settings, so ECS went back to those "
-                f"before, which go on serving. Correct them and deploy again.\n{evidence}"
+                f"release {short(serving)} was taken back with its new settings: it goes on serving with those before. "
+                f"Correct them and deploy again.\n{evidence}"
             )
         return Rollout(serving=serving, evidence=evidence, deployment=arn)
 
     def _current(self) -> str | None:
-        """The deployment of our task definition that runs or has succeeded; None when one must be ordered."""
+        """The deployment of our revision that runs or has succeeded; None when one must be ordered."""
         for _ in self._polls():
             newest = next(iter(self._record.deployments()), None)
             if newest is None or not self._is_ours(newest):
@@ -114,22 +121,28 @@ class EcsRollout:
         return None
 
     def _again(self) -> str:
-        """Orders a deployment of our task definition, and returns its ARN: one that was not there before."""
+        """Orders a deployment of our revision, and returns its ARN: one that was not there before.
+
+        All of the revision is ordered: a service that went back has the network and the target groups of before.
+        """
         seen = {one.get("serviceDeploymentArn") for one in self._record.deployments()}
         with asking("ecs:UpdateService"):
             self._ecs.update_service(
                 cluster=self._request.cluster,
                 service=self._request.service,
-                taskDefinition=self._request.task_definition,
+                taskDefinition=self._request.revision.task_definition,
+                networkConfiguration=self._request.revision.network(),
+                loadBalancers=[self._request.revision.balancer()],
                 forceNewDeployment=True,
             )
         for _ in self._polls():
             for one in self._record.deployments():
                 arn = one.get("serviceDeploymentArn", "")
-                if arn not in seen and self._is_ours(one):
+                # It is our own order that appears here, and this release may have it.
+                if arn not in seen and self._runs_ours(one):
                     return arn
         raise DeploymentError(
-            f"ECS was told to deploy {self._request.task_definition}, and shows no deployment of it after "
+            f"ECS was told to deploy {self._request.revision.task_definition}, and shows no deployment of it after "
             f"{APPEAR_POLLS * POLL_SECONDS:.0f} s, so nobody knows what serves. Look at the events of "
             f"{self._request.service} and deploy again"
         )
@@ -140,23 +153,30 @@ class EcsRollout:
                 self._wait(POLL_SECONDS)
             yield number
 
+    def _runs_ours(self, deployment: ServiceDeploymentBriefTypeDef) -> bool:
+        found = self._record.revision(deployment.get("targetServiceRevisionArn", ""))
+        return found.get("taskDefinition") == self._request.revision.task_definition
+
     def _is_ours(self, deployment: ServiceDeploymentBriefTypeDef) -> bool:
-        definition = self._record.task_definition(deployment.get("targetServiceRevisionArn", ""))
-        return definition == self._request.task_definition
+        return self._request.revision.describes(self._record.revision(deployment.get("targetServiceRevisionArn", "")))
 
     def _is_beginning(self) -> bool:
         """Whether the service has taken an order of ours that is not among its deployments yet."""
         deployments: Sequence[DeploymentTypeDef] = self._record.service().get("deployments", [])
         return any(
             one.get("status") == "PRIMARY"
-            and one.get("taskDefinition") == self._request.task_definition
+            and one.get("taskDefinition") == self._request.revision.task_definition
             and one.get("rolloutState") == "IN_PROGRESS"
             for one in deployments
         )
 
     def _ended(self, arn: str) -> tuple[ServiceDeploymentTypeDef, bool]:
-        """The deployment when it has ended, and whether it was told to go back because its time was over."""
-        deadline, late = time.monotonic() + self._request.seconds, False
+        """The deployment when it has ended, and whether it was told to go back because its time was over.
+
+        A release whose tasks all run is never told to: ECS watches its alarms then, and whoever undid a good release
+        because the watching came late would do harm.
+        """
+        deadline, late, judged = time.monotonic() + self._request.seconds, False, False
         while True:
             found = self._record.deployment(arn)
             if found and found.get("status") not in ONGOING:
@@ -164,14 +184,27 @@ class EcsRollout:
             if time.monotonic() >= deadline:
                 if late or not found:
                     return found or {"serviceDeploymentArn": arn}, True
-                self._go_back(arn)
-                deadline, late = time.monotonic() + self._request.back_seconds, True
+                if not _all_run(found):
+                    self._go_back(arn)
+                    deadline, late = time.monotonic() + self._request.back_seconds, True
+                elif judged:
+                    raise DeploymentError(self._undecided(found))
+                else:
+                    deadline, judged = time.monotonic() + self._request.seconds, True
             self._wait(POLL_SECONDS)
 
     def _go_back(self, arn: str) -> None:
         """Without this, a blue/green or canary release that never gets healthy is waited for up to a day."""
         with suppress(ClientError, BotoCoreError):
             self._ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType="ROLLBACK")
+
+    def _undecided(self, deployment: ServiceDeploymentTypeDef) -> str:
+        return (
+            f"all tasks of release {short(self._request.digest)} run, and {2 * self._request.seconds} s after its "
+            "start ECS has still not decided whether to keep it, so nobody knows what serves. Nothing was undone. Look "
+            f"at the events of {self._request.service} and deploy again: the same deployment is followed on.\n"
+            + "\n".join(reasons_of(deployment))
+        )
 
     def _left(self, deployment: ServiceDeploymentTypeDef) -> str:
         """The digest that serves after a deployment that did not succeed; empty when nothing does."""
@@ -183,7 +216,7 @@ class EcsRollout:
         return self._record.digest(before[0].get("arn", "")) if before else ""
 
     def _tasks_without_worker(self) -> Sequence[TaskTypeDef]:
-        running = self._record.tasks("RUNNING", task_definition=self._request.task_definition)
+        running = self._record.tasks("RUNNING", task_definition=self._request.revision.task_definition)
         return [task for task in running if state_of(task, self._request.worker) == "STOPPED"]
 
     def _require_workers(self) -> None:
@@ -211,9 +244,18 @@ class EcsRollout:
         lines += [one.get("message", "") for one in events if began is None or one.get("createdAt", began) >= began][
             :EVENTS
         ]
-        ended = self._record.tasks("STOPPED", task_definition=self._request.task_definition)
+        ended = self._record.tasks("STOPPED", task_definition=self._request.revision.task_definition)
         stopped = [] if began is None else [one for one in ended if one.get("createdAt", began) >= began]
         lines += [end_of(task) for task in stopped[:TASKS]]
         if stopped:
-            lines += [f"  {line}" for line in self._log(stopped[0], self._request.web)]
+            lines += [f"  {line}" for line in self._log(stopped[0], self._request.revision.container)]
         return without_credentials("\n".join(lines))
+
+
+def _all_run(deployment: ServiceDeploymentTypeDef) -> bool:
+    """Whether the new tasks are all there: by the stage that ECS tells, else by how many of them run."""
+    stage = deployment.get("lifecycleStage")
+    if stage is not None:
+        return stage not in STARTING
+    target = deployment.get("targetServiceRevision", {})
+    return 0 < target.get("requestedTaskCount", 0) <= target.get("runningTaskCount", 0)

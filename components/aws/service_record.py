@@ -45,19 +45,16 @@ class ServiceRecord:
             found = self._ecs.describe_service_deployments(serviceDeploymentArns=[arn])["serviceDeployments"]
         return found[0] if found else None
 
-    def task_definition(self, revision: str) -> str:
-        """The task definition (ARN) of a service revision; empty when ECS does not know it."""
-        return self._revision(revision).get("taskDefinition", "")
-
     def digest(self, revision: str) -> str:
         """The digest of the web container's image in a service revision; empty when ECS does not know it."""
-        images = self._revision(revision).get("containerImages", ())
+        images = self.revision(revision).get("containerImages", ())
         ours = [one for one in images if one.get("containerName") == self._web]
         # Our image is named by its digest; what ECS resolved may be the part of it for one processor.
         digests = [image_digest(one.get("image", "")) or one.get("imageDigest", "") for one in ours]
         return next(iter(digests), "")
 
-    def _revision(self, arn: str) -> ServiceRevisionTypeDef:
+    def revision(self, arn: str) -> ServiceRevisionTypeDef:
+        """A service revision in full; empty when ECS does not know it."""
         if not arn:
             return {}
         with asking("ecs:DescribeServiceRevisions"):

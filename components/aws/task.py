@@ -11,6 +11,7 @@ from typing import Literal
 import pulumi
 from pulumi_aws import ecs
 
+from components.aws.secret_addresses import value_from
 from components.aws.sizes import require_size
 from components.contracts import DeploymentError, ReleaseHandle, SecretReferences, secrets_of
 from components.workload import Process, WorkloadSpec
@@ -141,7 +142,8 @@ def _container(spec: TaskSpec, process: Process, size: tuple[int, int]) -> Conta
         "stopTimeout": spec.stop_seconds,
         "environment": [{"name": name, "value": environment[name]} for name in sorted(environment)],
         "secrets": [
-            {"name": name, "valueFrom": reference} for name, reference in secrets_of(process, spec.references).items()
+            {"name": name, "valueFrom": value_from(spec.references, name)}
+            for name in secrets_of(process, spec.references)
         ],
         "mountPoints": [
             {"sourceVolume": volume, "containerPath": folder, "readOnly": False}

@@ -22,12 +22,12 @@ DONE = "done"
 
 
 @contextmanager
-def watched(task: str, *, cluster: str, region: str, profile: str | None) -> Generator[None]:
+def watched(task: str, *, cluster: str, region: str) -> Generator[None]:
     """Has a task stopped, should this process be killed inside of the context: by the watchdog, which outlives it.
 
     It has a session of its own, because Pulumi ends a plugin together with its whole process group.
     """
-    order = {"task": task, "cluster": cluster, "region": region, "profile": profile}
+    order = {"task": task, "cluster": cluster, "region": region}
     with subprocess.Popen(
         [sys.executable, "-m", "components.aws.watchdog"],
         cwd=Path(__file__).resolve().parents[2],
@@ -56,7 +56,7 @@ def _tell(watchdog: subprocess.Popen[str], line: str) -> None:
 def watch(orders: Iterator[str]) -> None:
     """The watchdog: takes a task, and stops it unless it is told, before the lines end, that all is done."""
     order = cast(dict[str, str], json.loads(next(orders)))
-    ecs, _ = clients(order["region"], order["profile"])
+    ecs, _ = clients(order["region"])
     if next(orders, "").strip() != DONE:
         stop(ecs, order["cluster"], order["task"], ABANDONED)
 

@@ -107,7 +107,7 @@ def account() -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         patch.delenv("AWS_PROFILE", raising=False)
         state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1_000_000})
-        ecs, logs = clients(REGION, None)
+        ecs, logs = clients(REGION)
         ec2 = cast(Any, boto3).client("ec2", region_name=REGION)
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})

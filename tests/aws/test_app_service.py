@@ -91,7 +91,7 @@ def test_the_provider_does_not_wait_for_a_steady_state_that_would_call_a_rollbac
     rollout = rolling.one("service-rollout").inputs
     assert (rollout["seconds"], rollout["back_seconds"]) == (TIMES.rollout + SLACK_SECONDS, TIMES.rollback)
     assert rollout["digest"] == DIGEST
-    assert rollout["task_definition"] == "<service-definition.arn>"
+    assert rollout["revision"]["task_definition"] == "<service-definition.arn>"
     assert rollout["service"] == "<service-service.arn>"
 
 
@@ -147,6 +147,24 @@ def test_ecs_moves_traffic_between_two_groups_with_a_role_that_it_has_before_it_
     assert "service-balancer-policy" in canary.needed_by("service-service")
     trust = json.loads(canary.one("service-balancer").inputs["assumeRolePolicy"])
     assert trust["Statement"][0]["Principal"] == {"Service": "ecs.amazonaws.com"}
+
+
+def test_what_is_followed_is_all_that_ecs_deploys_the_way_included(rolling: Recording, canary: Recording) -> None:
+    group = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup"
+    alike = {
+        "task_definition": "<service-definition.arn>",
+        "subnets": ["subnet-3", "subnet-4"],
+        "groups": ["sg-2"],
+        "public_address": False,
+        "container": "web",
+        "port": 8000,
+        "primary": f"{group}/one/1",
+    }
+    shifting = {"alternate": f"{group}/two/1", "rule": "listener-rule", "role": "<service-balancer.arn>"}
+    told = [made.one("service-rollout").inputs for made in (rolling, canary)]
+    assert told[0]["revision"] == {**alike, "alternate": "", "rule": "", "role": ""}
+    assert told[1]["revision"] == {**alike, **shifting}
+    assert [one["strategy"] for one in told] == ["ROLLING", "CANARY"]
 
 
 @pytest.mark.parametrize("strategy", ["canary", "blue-green"])

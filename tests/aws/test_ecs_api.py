@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from botocore.stub import Stubber
 
-from components.aws.ecs_api import clients
+from components.aws.ecs_api import balancing_client, clients
 from tests.aws.moto_account import REGION, World
 
 pytestmark = pytest.mark.unit
@@ -35,7 +35,8 @@ def test_what_aws_refuses_is_an_error_for_people_that_names_the_permission(world
 
 def test_a_client_has_a_region_of_its_own_and_repeats_what_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for client in clients(REGION, None):
-        assert client.meta.region_name == REGION
-        retries = cast(Any, client.meta.config).retries
+    for client in (*clients(REGION), balancing_client(REGION)):
+        meta = cast(Any, client).meta
+        assert meta.region_name == REGION
+        retries = meta.config.retries
         assert (retries["mode"], retries["total_max_attempts"]) == ("standard", 8)

@@ -198,7 +198,8 @@ def test_a_rolling_service_waits_for_the_listener_that_forwards_to_its_only_grou
     serving = recording.one("balancer-https" if not changes else "balancer-http")
     assert serving.inputs["defaultActions"] == [{"type": "forward", "targetGroupArn": "<balancer-primary.arn>"}]
     assert serving.ignore_changes == ()
-    assert type(handle.listener).__name__ == "Listener"
+    assert recording.needed_by("balancer-guard") >= {serving.name}
+    assert type(handle.listener).__name__ == "TrafficGuard", "it stands after the listener"
     assert "balancer-alternate" not in names(recording)
 
 
@@ -232,10 +233,24 @@ def test_cloudwatch_finds_balancer_and_groups_by_their_suffixes() -> None:
     assert values(lambda handle: handle.alternate and handle.alternate.suffix) == ["<balancer-alternate.arnSuffix>"]
 
 
-@pytest.mark.parametrize("bucket", [None, "a-bucket"])
-def test_access_logs_are_written_where_a_bucket_is_named(bucket: str | None) -> None:
-    logs = inputs("balancer-balancer", access_logs=bucket).get("accessLogs")
-    assert logs == (None if bucket is None else {"bucket": bucket, "prefix": "rag-prod", "enabled": True})
+@pytest.mark.parametrize("two_groups", [False, True])
+def test_port_80_serves_until_that_which_it_will_lead_to_is_there(two_groups: bool) -> None:
+    recording, _ = recorded(two_groups=two_groups)
+    needed = recording.needed_by("balancer-http")
+    assert {"balancer-https", "balancer-certificate-issued", "balancer-address", "balancer-guard"} <= needed
+
+
+def test_the_rule_changes_only_after_it_was_asked_where_users_are() -> None:
+    recording, _ = recorded(two_groups=True)
+    guard = recording.one("balancer-guard").inputs
+    assert guard["listener"] == "<balancer-https.arn>"
+    assert (guard["primary"], guard["alternate"]) == ("<balancer-primary.arn>", "<balancer-alternate.arn>")
+    assert "balancer-guard" in recording.needed_by("balancer-production")
+    assert "balancer-production" not in recording.needed_by("balancer-guard")
+
+
+def test_a_stack_with_one_group_has_the_guard_too_so_that_it_sees_the_second_go() -> None:
+    assert inputs("balancer-guard", two_groups=False)["alternate"] == ""
 
 
 def firewall() -> list[Mapping[str, Any]]:

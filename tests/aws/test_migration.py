@@ -106,7 +106,7 @@ def props(**changed: object) -> dict[str, Any]:
     usual: dict[str, Any] = {
         "digest": DIGEST,
         "region": "eu-central-1",
-        "profile": "",
+        "database": "db-ABCDEF",
         "cluster": "arn:aws:ecs:eu-central-1:123456789012:cluster/rag-test",
         "task_definition": "arn:aws:ecs:eu-central-1:123456789012:task-definition/rag-test-migrate:1",
         "container": "migrate",
@@ -212,16 +212,20 @@ def test_a_cancelled_update_stops_its_task_however_it_ends(
 @pytest.mark.parametrize(
     ("changed", "again"),
     [
-        ({}, False),
-        ({"task_definition": "another", "subnets": ["another"], "seconds": 900.0, "profile": "another"}, False),
-        ({"digest": "sha256:" + "d" * 64}, True),
-        ({"digest": pulumi.output.UNKNOWN}, True),
+        ({}, []),
+        ({"task_definition": "another", "subnets": ["another"], "seconds": 900.0, "cluster": "another"}, []),
+        ({"digest": "sha256:" + "d" * 64}, ["digest"]),
+        ({"digest": pulumi.output.UNKNOWN}, ["digest"]),
+        ({"database": "db-OTHER"}, ["database"]),
+        ({"database": pulumi.output.UNKNOWN}, ["database"]),
     ],
 )
-def test_only_another_release_is_another_migration(changed: Mapping[str, object], again: bool) -> None:
+def test_only_another_release_or_another_database_is_another_migration(
+    changed: Mapping[str, object], again: list[str]
+) -> None:
     before = props(report="at head")
     found = _FargateMigrationProvider().diff("c" * 12, before, props(**changed))
-    assert (found.changes, found.replaces) == (again, ["digest"] if again else [])
+    assert (found.changes, found.replaces) == (bool(again), again)
 
 
 @unit

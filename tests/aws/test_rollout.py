@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -126,6 +127,27 @@ def test_a_service_that_runs_something_else_is_brought_back_to_ours(told: Told) 
     assert told.ends().deployment == deployment("again")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["public-1"], "assignPublicIp": "ENABLED"}}},
+        {"loadBalancers": [{"targetGroupArn": "first-group", "containerName": "web", "containerPort": 8000}]},
+    ],
+    ids=["network", "target groups"],
+)
+def test_a_success_of_the_same_task_definition_with_another_way_is_not_taken_for_ours(
+    told: Told, other: dict[str, Any]
+) -> None:
+    told.deployments(listed("before", "SUCCESSFUL", rev="old", age=1))
+    told.revision("old", **other)
+    told.deployments(listed("before", "SUCCESSFUL", rev="old", age=1), listed("new", "PENDING"))
+    told.revision("new")
+    told.follows("new", "SUCCESSFUL", targetServiceRevision={"arn": revision("new")})
+    told.tasks()
+    told.revision("new")
+    assert told.ends().deployment == deployment("new")
+
+
 def test_an_order_that_ecs_never_shows_is_an_error_and_not_a_success(told: Told) -> None:
     told.deployments(listed("failed", "STOPPED", age=1))
     told.revision("new")
@@ -186,7 +208,7 @@ def test_new_settings_of_the_same_release_that_ecs_took_back_are_an_error_becaus
 ) -> None:
     goes_back(told, digest=DIGEST)
     said = told.fails()
-    assert "never became healthy with its new settings, so ECS went back to those before" in said
+    assert "was taken back with its new settings: it goes on serving with those before" in said
     assert "alarms: rag-test-errors" in said
 
 
@@ -210,35 +232,6 @@ def test_a_way_back_that_failed_reports_what_still_runs(told: Told) -> None:
     told.service()
     told.tasks(status="STOPPED")
     assert told.ends().serving == BEFORE
-
-
-def test_a_release_whose_time_is_over_is_told_to_go_back_and_followed_until_it_has(hurried: Told) -> None:
-    hurried.deployments(listed("new", "IN_PROGRESS"))
-    hurried.revision("new")
-    hurried.follows("new", "IN_PROGRESS")
-    hurried.ecs.add_response(
-        "stop_service_deployment", {}, {"serviceDeploymentArn": deployment("new"), "stopType": "ROLLBACK"}
-    )
-    hurried.follows("new", "ROLLBACK_SUCCESSFUL", rollback={"serviceRevisionArn": revision("old")})
-    hurried.revision("old", THEIRS, BEFORE)
-    hurried.service()
-    hurried.tasks(status="STOPPED")
-    ended = hurried.ends()
-    assert ended.serving == BEFORE
-    assert "it was not done within 0 s, and was told to go back" in ended.evidence
-
-
-def test_a_release_that_neither_ends_nor_goes_back_is_given_up_and_says_what_runs(hurried: Told) -> None:
-    hurried.deployments(listed("new", "IN_PROGRESS"))
-    hurried.revision("new")
-    hurried.follows("new", "IN_PROGRESS")
-    hurried.ecs.add_client_error("stop_service_deployment", "ConflictException", "nothing to go back to")
-    hurried.follows("new", "IN_PROGRESS", sourceServiceRevisions=[])
-    hurried.service()
-    hurried.tasks(status="STOPPED")
-    ended = hurried.ends()
-    assert ended.serving == ""
-    assert ended.evidence.startswith("ECS deployment new: IN_PROGRESS\nit was not done within 0 s")
 
 
 def test_a_release_whose_worker_does_not_stay_up_is_an_error_although_ecs_calls_it_a_success(told: Told) -> None:

@@ -12,6 +12,7 @@ from botocore.stub import ANY, Stubber
 
 from components.aws.ecs_api import clients
 from components.aws.rollout import EcsRollout, Rollout, RolloutRequest
+from components.aws.service_revision import ServiceRevision
 from components.contracts import DeploymentError
 from tests.contracts.cases.shared import DIGEST
 
@@ -24,6 +25,35 @@ ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 CLUSTER, SERVICE = f"{ARN}:cluster/rag-test", f"{ARN}:service/rag-test/rag-test-service"
 OURS, THEIRS = f"{ARN}:task-definition/rag-test-service:8", f"{ARN}:task-definition/rag-test-service:7"
 BEFORE = "sha256:" + "b" * 64
+REVISION = ServiceRevision(
+    task_definition=OURS,
+    subnets=["subnet-1", "subnet-2"],
+    groups=["sg-1"],
+    public_address=False,
+    container="web",
+    port=8000,
+    primary="first-group",
+    alternate="second-group",
+    rule="rule",
+    role="role",
+)
+NETWORK: dict[str, Any] = {
+    "awsvpcConfiguration": {
+        "subnets": ["subnet-1", "subnet-2"],
+        "securityGroups": ["sg-1"],
+        "assignPublicIp": "DISABLED",
+    }
+}
+BALANCER: dict[str, Any] = {
+    "targetGroupArn": "first-group",
+    "containerName": "web",
+    "containerPort": 8000,
+    "advancedConfiguration": {
+        "alternateTargetGroupArn": "second-group",
+        "productionListenerRule": "rule",
+        "roleArn": "role",
+    },
+}
 BEGAN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 Answers = Callable[["Told"], object]
 
@@ -49,7 +79,7 @@ class Told:
         answer = {"serviceDeployments": list(found)} | ({"nextToken": more} if more else {})
         self.ecs.add_response("list_service_deployments", answer, expected)
 
-    def revision(self, name: str, definition: str = OURS, digest: str = DIGEST) -> None:
+    def revision(self, name: str, definition: str = OURS, digest: str = DIGEST, **other: Any) -> None:
         images = [
             {
                 "containerName": "worker",
@@ -59,6 +89,7 @@ class Told:
             {"containerName": "web", "image": f"example@{digest}", "imageDigest": "sha256:" + "f" * 64},
         ]
         found = {"serviceRevisionArn": revision(name), "taskDefinition": definition, "containerImages": images}
+        found |= {"networkConfiguration": NETWORK, "loadBalancers": [BALANCER]} | other
         self.ecs.add_response(
             "describe_service_revisions", {"serviceRevisions": [found]}, {"serviceRevisionArns": [revision(name)]}
         )
@@ -79,7 +110,14 @@ class Told:
             self.ecs.add_response("describe_tasks", {"tasks": list(found)}, {"cluster": CLUSTER, "tasks": arns})
 
     def ordered(self) -> None:
-        expected = {"cluster": CLUSTER, "service": SERVICE, "taskDefinition": OURS, "forceNewDeployment": True}
+        expected = {
+            "cluster": CLUSTER,
+            "service": SERVICE,
+            "taskDefinition": OURS,
+            "networkConfiguration": NETWORK,
+            "loadBalancers": [BALANCER],
+            "forceNewDeployment": True,
+        }
         self.ecs.add_response("update_service", {"service": {}}, expected)
 
     def log(self, stream: str, *lines: str) -> None:
@@ -134,16 +172,15 @@ def made() -> tuple[ECSClient, CloudWatchLogsClient]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        return clients(REGION, None)
+        return clients(REGION)
 
 
 def told(made: tuple[ECSClient, CloudWatchLogsClient], *, seconds: int = 600) -> Iterator[Told]:
     request = RolloutRequest(
         cluster=CLUSTER,
         service=SERVICE,
-        task_definition=OURS,
         digest=DIGEST,
-        web="web",
+        revision=REVISION,
         worker="worker",
         log_groups={"web": "/ecs/rag-test/web", "worker": "/ecs/rag-test/worker"},
         seconds=seconds,

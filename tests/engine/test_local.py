@@ -188,7 +188,8 @@ def test_a_release_that_never_becomes_healthy_fails_the_update_and_the_old_one_g
     with SteadyLoad(machine.url, machine.api_key()) as answers:
         run = machine.stack("up")
     assert run.code != 0
-    assert "never became healthy" in run.output
+    assert "was taken back" in run.output
+    assert "never became ready" in run.output
     assert "this release cannot start" in run.output, "the end of its log is shown"
     assert answers.failures == {}
     assert machine.serving() == before

@@ -108,8 +108,7 @@ def test_a_platform_that_went_back_fails_the_update_with_its_evidence_and_withou
     with serving(health(OLD)) as server:
         message = refusal(server.address, serving_digest=OLD, evidence="worker: ImportError")
         assert server.asked == 0
-    assert "release bbbbbbbbbbbb never became healthy" in message
-    assert "release aaaaaaaaaaaa goes on serving" in message
+    assert "release bbbbbbbbbbbb was taken back: release aaaaaaaaaaaa goes on serving" in message
     assert message.endswith("worker: ImportError")
 
 
@@ -184,15 +183,30 @@ def test_where_the_address_cannot_be_reached_the_platforms_word_is_taken_and_the
 
 
 def test_a_platform_that_went_back_fails_the_update_also_where_the_address_is_not_asked() -> None:
-    with pytest.raises(DeploymentError, match="never became healthy"):
+    with pytest.raises(DeploymentError, match="was taken back"):
         check_rollout("http://127.0.0.1:9", digest=NEW, serving=OLD, evidence="", seconds=0, rollback="", ask=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "again"), [({"rollout": "deployment/1"}, False), ({"rollout": "0"}, True), ({}, True)]
+)
+def test_users_are_asked_again_after_another_rollout_of_the_same_release(state: dict[str, str], again: bool) -> None:
+    """Another network of the same release passes the platform's own word, and may still not be what users get."""
+    alike = {"address": "http://127.0.0.1:1", "digest": NEW, "serving": NEW, "evidence": "", "ask": True}
+    found = PROVIDERS["_CheckProvider"]().diff("id", {**alike, **state}, {**alike, "rollout": "deployment/1"})
+    assert found.changes is again
+
+
+def test_a_state_from_before_rollouts_had_names_is_no_reason_to_ask_again() -> None:
+    alike = {"address": "http://127.0.0.1:1", "digest": NEW, "serving": NEW, "evidence": "", "ask": True}
+    assert PROVIDERS["_CheckProvider"]().diff("id", alike, {**alike, "rollout": ""}).changes is False
 
 
 def test_what_users_got_before_is_what_can_be_gone_back_to_and_a_repeated_check_does_not_forget_it() -> None:
     with serving(health(NEW)) as server:
         news = {
             "address": server.address, "digest": NEW, "release": "image@new", "serving": NEW, "evidence": "",
-            "seconds": 5.0, "rollback": "make rollback", "ask": True,
+            "seconds": 5.0, "rollback": "make rollback", "ask": True, "rollout": "",
         }  # fmt: skip
         provider = PROVIDERS["_CheckProvider"]()
         first = provider.create(news)
