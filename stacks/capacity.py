@@ -71,12 +71,12 @@ class ConnectionBudget:
         """The largest `pool_size + max_overflow` that fits; 0 when not even one connection a process does."""
         return max(0, (self.available - self.fixed) // self.web_pools)
 
-    def explain(self) -> str:
-        """The arithmetic in one line, with the largest pool that fits."""
+    def explain(self, *, more: str = "raise max_connections") -> str:
+        """The arithmetic in one line, with the largest pool that fits; `more` is how to get more connections."""
         remedy = (
-            f"the largest pool_size + max_overflow that fits is {self.largest_pool}"
+            f"the largest pool_size + max_overflow that fits is {self.largest_pool}, or {more}"
             if self.largest_pool
-            else "no pool fits: raise max_connections, or run fewer processes, replicas or jobs at a time"
+            else f"no pool fits: {more}, or run fewer processes, replicas or jobs at a time"
         )
         return (
             f"at the peak of a rollout {self.web_pools} web processes x ({self.pool_size} + {self.max_overflow}) "
@@ -99,7 +99,8 @@ WORKER_START_SECONDS = 15
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseTimes:
-    """How long a release may take at worst, in seconds, from its migration to the old generation's end.
+    """How long a release may take at worst, in seconds, from the end of its migration to the old generation's end. How
+    long a migration takes is up to the data, and the release before serves meanwhile.
 
     `startup` is what a new process is given to answer its readiness probe; `drain` is the lame duck in which an old
     one still serves but asks clients to leave; `graceful` bounds the requests in flight after that.
@@ -108,7 +109,6 @@ class ReleaseTimes:
     startup: int
     drain: int
     graceful: int
-    migration: int
 
     @property
     def web_stop(self) -> int:
@@ -123,7 +123,7 @@ class ReleaseTimes:
     @property
     def rollout(self) -> int:
         """Seconds for the slowest release that still succeeds."""
-        return self.migration + self.startup + self.worker_change + self.web_stop
+        return self.startup + self.worker_change + self.web_stop
 
     @property
     def rollback(self) -> int:
@@ -144,7 +144,8 @@ STOP_MARGIN_SECONDS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerTimes:
-    """How long a release in containers may take at worst, in seconds, and what the platform must be told for that.
+    """How long a release in containers may take at worst, in seconds, once its migration is done, and what the platform
+    must be told for that.
 
     `startup` is what a new replica is given to become ready once its image is there; `drain` is what an old one is
     granted after it has left the load balancer; `graceful` bounds the requests in flight after SIGTERM. `batches` is
@@ -154,7 +155,6 @@ class ContainerTimes:
     startup: int
     drain: int
     graceful: int
-    migration: int
     batches: int
 
     @property
@@ -180,7 +180,7 @@ class ContainerTimes:
     @property
     def rollout(self) -> int:
         """Seconds for the slowest release that still succeeds."""
-        return self.migration + self.batches * self.progress + self.grace
+        return self.batches * self.progress + self.grace
 
     @property
     def rollback(self) -> int:

@@ -32,36 +32,47 @@ HEALTH_INTERVAL_SECONDS = 5
 HEALTHY_THRESHOLD = 2
 UNHEALTHY_THRESHOLD = 6
 """How often the load balancer asks whether a task is ready, and how many answers in a row decide. Half a minute of bad
-ones: a database that fails over for a moment must not cost every task its life."""
+ones: a database that is away for a moment must not cost every task its life. A failover of RDS takes one to two
+minutes, and then ECS replaces the tasks, by new ones first: the connection budget counts both."""
 LIVENESS_RETRIES = 3
 """How many of ECS's own checks in a row (as often, and without the database) a container may fail."""
-ALARM_PERIOD_SECONDS = 60
 SHIFT_SECONDS = 30
 """What a load balancer is granted until all of its nodes send requests the other way."""
 ASK_SECONDS = 60
 """What the public address is granted, once ECS is done, to answer with the new release."""
 FEWEST_FAILED_TASKS, MOST_FAILED_TASKS = 3, 200
-"""Bounds of ECS's circuit breaker, which cannot be set: half of the wanted tasks must fail, but at least three."""
+"""Bounds of ECS's circuit breaker: half of the wanted tasks must fail, but at least three. ECS itself could be told
+another number (`thresholdConfiguration`), and the Pulumi provider has no input for it."""
 
 
 def failed_tasks(desired: int) -> int:
-    """How many tasks must fail until ECS's circuit breaker gives a release up."""
+    """How many tasks must fail until ECS's circuit breaker gives a release up, without one that became healthy between:
+    that one sets the count back to nothing.
+    """
     return max(FEWEST_FAILED_TASKS, min(MOST_FAILED_TASKS, -(-desired // 2)))
+
+
+def migration_seconds(migration: int) -> int:
+    """Seconds for the task that migrates, with its start."""
+    return FARGATE_START_SECONDS + migration
 
 
 @dataclass(frozen=True, kw_only=True)
 class EcsTimes:
-    """How long a release on ECS may take at worst, in seconds, and what ECS and the load balancer are told for that.
+    """How long a release on ECS may take at worst, in seconds, once its migration is done, and what ECS and the load
+    balancer are told for that.
 
     `shared` are the parts that every container has. `fewest` is the lowest number of tasks: with few of them the
     circuit breaker needs several rounds to see enough fail. `shifts` is how often requests change from the old tasks
     to the new while both run (0: rolling, 1: blue/green, 2: canary), and `bake` how long each change is watched.
+    `ring` is within how long the slowest of the alarms that judge a release rings.
     """
 
     shared: ContainerTimes
     fewest: int
     shifts: int
     bake: int
+    ring: int
 
     @property
     def deregistration(self) -> int:
@@ -89,18 +100,11 @@ class EcsTimes:
         return FARGATE_START_SECONDS + max(own, UNHEALTHY_THRESHOLD * HEALTH_INTERVAL_SECONDS)
 
     @property
-    def alarm(self) -> int:
-        """Seconds until the slowest of the alarms that judge a release rings: the one for tasks that are not ready
-        waits for their start-up time.
-        """
-        return ALARM_PERIOD_SECONDS * (1 + max(1, -(-self.shared.startup // ALARM_PERIOD_SECONDS)))
-
-    @property
     def watch(self) -> int:
-        """Seconds for which ECS watches the alarms of a release that has become healthy. It sets them itself for a
-        rolling one, from the alarms' periods.
+        """Seconds for which ECS watches the alarms of a release that has become healthy. For a rolling one it sets them
+        itself, from the alarms' periods.
         """
-        return self.shifts * (SHIFT_SECONDS + self.bake) if self.shifts else self.alarm + ALARM_PERIOD_SECONDS
+        return self.shifts * (SHIFT_SECONDS + self.bake) if self.shifts else self.ring
 
     @property
     def service(self) -> int:
@@ -108,14 +112,9 @@ class EcsTimes:
         return self.start + self.watch + self.deregistration + self.stop
 
     @property
-    def migration(self) -> int:
-        """Seconds for the task that migrates, with its start."""
-        return FARGATE_START_SECONDS + self.shared.migration
-
-    @property
     def rollout(self) -> int:
         """Seconds for the slowest release that still succeeds."""
-        return self.migration + self.service + ASK_SECONDS
+        return self.service + ASK_SECONDS
 
     @property
     def rounds(self) -> int:
@@ -131,13 +130,15 @@ class EcsTimes:
 
     @property
     def called_back(self) -> int:
-        """Seconds until a release that became healthy and then let an alarm ring is gone: the old tasks must be
-        started again after a rolling release, and wait beside it otherwise.
+        """Seconds from an alarm's ringing until the release that let it ring is gone: the old tasks must be started
+        again after a rolling release, and wait beside it otherwise.
         """
         back = SHIFT_SECONDS if self.shifts else self.start
-        return self.alarm + back + self.deregistration + self.stop
+        return back + self.deregistration + self.stop
 
     @property
     def rollback(self) -> int:
-        """Seconds for the slower of the two ways back."""
+        """Seconds for the slower of the two ways back. A release whose tasks become healthy and die later has none of
+        its own: the circuit breaker counts from nothing again, so an alarm or the end of the release's time ends it.
+        """
         return max(self.given_up, self.called_back)

@@ -2,10 +2,13 @@
 
 A service without requests is silent: CloudWatch has no number for it, and silence is no fault here. Shares and
 percentiles count from a number of requests on, because one slow request of three says nothing.
+
+What judges a release is counted for each group of tasks by itself: of a canary's tenth of the requests, one in twenty
+failing is one in two hundred of all of them, and no alarm would ring.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +18,11 @@ Comparison = Literal["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "L
 Missing = Literal["notBreaching", "breaching"]
 
 MINUTE = 60
+LATE_SECONDS = 2 * MINUTE
+"""What an alarm is late by, at most: the load balancer shows a minute up to a minute after it, and CloudWatch looks
+once a minute."""
+JUDGED_PERIODS = 2
+"""How many bad minutes in a row take a release back: one alone can be chance."""
 GIB = 2**30
 FEWEST_REQUESTS, FEWEST_FOR_P99 = 20, 100
 """A minute's requests from which on a share of them, and their slowest hundredth, are looked at: of fewer than a
@@ -42,7 +50,8 @@ class Metric:
 class Alarm:
     """One alarm. `metrics` by the names that `expression` knows them by; without one there is a single metric.
 
-    It rings after `periods` periods in a row (of `period` seconds). `judges` is whether a release is taken back for it.
+    It rings after `periods` bad periods in a row (of `period` seconds). `judges` is whether a release is taken back
+    for it.
     """
 
     key: str
@@ -58,8 +67,8 @@ class Alarm:
 
     @property
     def seconds(self) -> int:
-        """Seconds from the first bad moment until it rings."""
-        return self.period * self.periods
+        """Seconds from the first bad moment until it rings, at most."""
+        return _rings_within(self.period, self.periods)
 
     def named(self, prefix: str) -> str:
         """Its name at AWS, known before the service exists."""
@@ -82,9 +91,26 @@ class Limits:
     two_groups: bool
 
 
+def _rings_within(period: int, periods: int) -> int:
+    """The period under way counts the good answers before the first bad one, so it may not count as bad."""
+    return period * (1 + periods) + LATE_SECONDS
+
+
+def _unready_periods(startup_seconds: int) -> int:
+    """Minutes after which a task that is not ready is no longer one that starts."""
+    return 1 + max(1, math.ceil(startup_seconds / MINUTE))
+
+
+def seconds_to_judge(startup_seconds: int) -> int:
+    """Seconds within which the slowest of the alarms that judge a release rings: so long a release must be watched."""
+    return _rings_within(MINUTE, max(JUDGED_PERIODS, _unready_periods(startup_seconds)))
+
+
 def alarms(limits: Limits) -> tuple[Alarm, ...]:
     """Every alarm of a stack, those that judge releases first."""
-    return (*_of_requests(limits), *_of_tasks(limits), *_of_the_database(limits))
+    groups: tuple[Of, ...] = ("primary", "alternate") if limits.two_groups else ("primary",)
+    judges = [alarm for group in groups for alarm in _judges(limits, group)]
+    return (*judges, *_of_the_service(groups), *_of_the_database(limits))
 
 
 def _balancer(name: str, statistic: str, of: Of = "balancer") -> Metric:
@@ -95,31 +121,47 @@ def _database(name: str, statistic: str) -> Metric:
     return Metric(namespace=DATABASE, name=name, statistic=statistic, of="database")
 
 
-def _of_requests(limits: Limits) -> tuple[Alarm, ...]:
-    """Numbers of the load balancer as a whole, so of both groups while a release moves from one to the other."""
-    requests = _balancer("RequestCount", "Sum")
+def _judges(limits: Limits, group: Of) -> tuple[Alarm, ...]:
+    """What takes a release back, of the tasks of one group."""
+    requests = _balancer("RequestCount", "Sum", group)
     return (
         Alarm(
-            key="errors",
-            says=f"More than {ERROR_PERCENT} % of the requests failed in the service (5xx)",
-            metrics={"requests": requests, "errors": _balancer("HTTPCode_Target_5XX_Count", "Sum")},
+            key=f"errors-{group}",
+            says=f"More than {ERROR_PERCENT} % of the requests to the {group} group failed in the service (5xx)",
+            metrics={"requests": requests, "errors": _balancer("HTTPCode_Target_5XX_Count", "Sum", group)},
             # Without an error there is no number of errors at all.
             expression=f"IF(requests >= {FEWEST_REQUESTS}, 100 * FILL(errors, 0) / requests, 0)",
             comparison="GreaterThanThreshold",
             threshold=ERROR_PERCENT,
-            periods=2,
+            periods=JUDGED_PERIODS,
             judges=True,
         ),
         Alarm(
-            key="latency",
-            says=f"One request in a hundred took longer than {limits.latency_seconds:g} s",
-            metrics={"requests": requests, "latency": _balancer("TargetResponseTime", "p99")},
+            key=f"latency-{group}",
+            says=f"One request in a hundred to the {group} group took longer than {limits.latency_seconds:g} s",
+            metrics={"requests": requests, "latency": _balancer("TargetResponseTime", "p99", group)},
             expression=f"IF(requests >= {FEWEST_FOR_P99}, latency, 0)",
             comparison="GreaterThanThreshold",
             threshold=limits.latency_seconds,
-            periods=2,
+            periods=JUDGED_PERIODS,
             judges=True,
         ),
+        Alarm(
+            key=f"unhealthy-{group}",
+            says=f"A task of the {group} group runs and cannot serve; look at its log and at /readyz",
+            metrics={"unhealthy": _balancer("UnHealthyHostCount", "Minimum", group)},
+            comparison="GreaterThanOrEqualToThreshold",
+            threshold=1,
+            periods=_unready_periods(limits.startup_seconds),
+            judges=True,
+        ),
+    )
+
+
+def _of_the_service(groups: Sequence[Of]) -> tuple[Alarm, ...]:
+    """What users see of the service as a whole, whichever group serves."""
+    healthy = {str(group): _balancer("HealthyHostCount", "Maximum", group) for group in groups}
+    return (
         Alarm(
             key="balancer-errors",
             says="The load balancer answered for the service (502, 503, 504): no task took the request",
@@ -128,36 +170,18 @@ def _of_requests(limits: Limits) -> tuple[Alarm, ...]:
             threshold=ELB_ERRORS,
             periods=2,
         ),
-    )
-
-
-def _of_tasks(limits: Limits) -> tuple[Alarm, ...]:
-    groups: tuple[Of, ...] = ("primary", "alternate") if limits.two_groups else ("primary",)
-    unhealthy = tuple(
         Alarm(
-            key=f"unhealthy-{group}",
-            says=f"A task of the {group} group runs and cannot serve; look at its log and at /readyz",
-            metrics={"unhealthy": _balancer("UnHealthyHostCount", "Minimum", group)},
-            comparison="GreaterThanOrEqualToThreshold",
+            key="no-healthy-task",
+            says="No task can serve: the service is down",
+            metrics=healthy,
+            expression=f"SUM([{', '.join(healthy)}])" if len(groups) > 1 else None,
+            comparison="LessThanThreshold",
             threshold=1,
-            periods=1 + max(1, math.ceil(limits.startup_seconds / MINUTE)),
-            judges=True,
-        )
-        for group in groups
+            periods=2,
+            # A group without tasks has no number, and that is the very outage. A first deployment rings it once.
+            missing="breaching",
+        ),
     )
-    healthy = {group: _balancer("HealthyHostCount", "Maximum", group) for group in groups}
-    nobody = Alarm(
-        key="no-healthy-task",
-        says="No task can serve: the service is down",
-        metrics=healthy,
-        expression=f"SUM([{', '.join(healthy)}])" if limits.two_groups else None,
-        comparison="LessThanThreshold",
-        threshold=1,
-        periods=2,
-        # A group without tasks has no number, and that is the very outage. A first deployment rings it once.
-        missing="breaching",
-    )
-    return (*unhealthy, nobody)
 
 
 def _of_the_database(limits: Limits) -> tuple[Alarm, ...]:

@@ -4,12 +4,18 @@ AWS watches both every minute and acts after three minutes above a target, once;
 it adds more. It removes tasks only when both say so, and slowly.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components.aws.handles import EcsServiceHandle, LoadBalancerHandle
+from components.aws.alarms import BALANCER
+from components.aws.handles import EcsServiceHandle, LoadBalancerHandle, TargetGroup
+
+Tracking = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgsDict
+Query = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationMetricArgsDict
+"""AWS nests these five deep, so they are dictionaries, which the type checker holds to their keys as well."""
 
 SCALE_OUT_SECONDS, SCALE_IN_SECONDS = 60, 300
 NAMESPACE, DIMENSION = "ecs", "ecs:service:DesiredCount"
@@ -33,8 +39,9 @@ class AutoscalerArgs:
 class Autoscaler(pulumi.ComponentResource):
     """Owns the service's number of tasks; the service itself ignores changes of it.
 
-    With two target groups (canary, blue/green) tasks follow the processors alone: AWS counts requests per target for
-    one group that is named here, and does not support that where releases move between two.
+    With two target groups (canary, blue/green) the predefined metric would count the requests of one that is empty
+    after every other release. Then those of both are added up: while a release moves between them each has as many
+    tasks as one alone needs for all requests, and the sum stays what it was.
     """
 
     resource: pulumi.Output[str]
@@ -50,41 +57,62 @@ class Autoscaler(pulumi.ComponentResource):
             max_capacity=args.max,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        processors = aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgs(
-            predefined_metric_type="ECSServiceAverageCPUUtilization"
-        )
-        _keep(f"{name}-cpu", target, processors, args.cpu, self)
-        balancer = args.load_balancer
-        if balancer.alternate is None:
-            requests = (
-                aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgs(
-                    predefined_metric_type="ALBRequestCountPerTarget",
-                    resource_label=pulumi.Output.concat(balancer.suffix, "/", balancer.primary.suffix),
-                )
-            )
-            _keep(f"{name}-requests", target, requests, args.requests_per_target, self)
+        processors = _tracking(args.cpu)
+        processors["predefined_metric_specification"] = {"predefined_metric_type": "ECSServiceAverageCPUUtilization"}
+        self._keep(f"{name}-cpu", target, processors)
+        self._keep(f"{name}-requests", target, _requests(args))
         self.resource = target.resource_id
         self.register_outputs({"resource": self.resource})
 
+    def _keep(self, logical: str, target: aws.appautoscaling.Target, tracking: Tracking) -> None:
+        aws.appautoscaling.Policy(
+            logical,
+            policy_type="TargetTrackingScaling",
+            service_namespace=target.service_namespace,
+            scalable_dimension=target.scalable_dimension,
+            resource_id=target.resource_id,
+            target_tracking_scaling_policy_configuration=tracking,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
-def _keep(
-    logical: str,
-    target: aws.appautoscaling.Target,
-    metric: aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecificationArgs,
-    value: int,
-    parent: pulumi.Resource,
-) -> None:
-    aws.appautoscaling.Policy(
-        logical,
-        policy_type="TargetTrackingScaling",
-        service_namespace=target.service_namespace,
-        scalable_dimension=target.scalable_dimension,
-        resource_id=target.resource_id,
-        target_tracking_scaling_policy_configuration=aws.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs(
-            predefined_metric_specification=metric,
-            target_value=value,
-            scale_out_cooldown=SCALE_OUT_SECONDS,
-            scale_in_cooldown=SCALE_IN_SECONDS,
-        ),
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
+
+def _tracking(value: int) -> Tracking:
+    return {"target_value": value, "scale_out_cooldown": SCALE_OUT_SECONDS, "scale_in_cooldown": SCALE_IN_SECONDS}
+
+
+def _requests(args: AutoscalerArgs) -> Tracking:
+    balancer, tracking = args.load_balancer, _tracking(args.requests_per_target)
+    if balancer.alternate is None:
+        tracking["predefined_metric_specification"] = {
+            "predefined_metric_type": "ALBRequestCountPerTarget",
+            "resource_label": pulumi.Output.concat(balancer.suffix, "/", balancer.primary.suffix),
+        }
+    else:
+        groups = {"primary": balancer.primary, "alternate": balancer.alternate}
+        tracking["customized_metric_specification"] = {"metrics": _added_up(balancer.suffix, groups)}
+    return tracking
+
+
+def _added_up(balancer: pulumi.Output[str], groups: Mapping[str, TargetGroup]) -> list[Query]:
+    """The requests per target of all groups together. A group without requests has no number, and counts as none."""
+    queries: list[Query] = [
+        {
+            "id": name,
+            "return_data": False,
+            "metric_stat": {
+                # It is an average over the targets, which CloudWatch finds under this name and no other.
+                "stat": "Sum",
+                "metric": {
+                    "namespace": BALANCER,
+                    "metric_name": "RequestCountPerTarget",
+                    "dimensions": [
+                        {"name": "LoadBalancer", "value": balancer},
+                        {"name": "TargetGroup", "value": group.suffix},
+                    ],
+                },
+            },
+        }
+        for name, group in groups.items()
+    ]
+    total = " + ".join(f"FILL({name}, 0)" for name in groups)
+    return [*queries, {"id": "requests", "expression": total, "label": "requests per target", "return_data": True}]

@@ -13,6 +13,7 @@ from components.aws.alarms import Alarm, Limits, Metric, Of, alarms
 from components.aws.dashboard import dashboard, dashboard_url
 from components.aws.handles import LoadBalancerHandle
 from components.aws.key_policy import key_policy
+from components.aws.worker_watch import EVENTS, watch_worker, worker_ended
 
 RESULT = "result"
 """What an alarm's expression is called among its metrics."""
@@ -44,7 +45,9 @@ class ObservabilityArgs:
 
 
 class Observability(pulumi.ComponentResource):
-    """Alarms, their topic and the dashboard. `deployment_alarms` are the names of those that judge a release."""
+    """Alarms, the watch over workers, the topic of both, and the dashboard. `deployment_alarms` are the names of those
+    that judge a release.
+    """
 
     deployment_alarms: Sequence[pulumi.Output[str]]
     dashboard_url: str
@@ -60,6 +63,13 @@ class Observability(pulumi.ComponentResource):
             for alarm, made in zip(watched, _alarms(name, args, watched, self.topic_arn, child), strict=True)
             if alarm.judges
         ]
+        watch_worker(
+            name,
+            prefix=args.prefix,
+            pattern=worker_ended(_cluster(args), args.service_name),
+            topic=self.topic_arn,
+            opts=child,
+        )
         aws.cloudwatch.Dashboard(
             f"{name}-dashboard",
             dashboard_name=args.prefix,
@@ -93,6 +103,10 @@ def names_of(args: ObservabilityArgs) -> Mapping[Of, Mapping[str, pulumi.Input[s
     if args.load_balancer.alternate is not None:
         names["alternate"] = {"TargetGroup": args.load_balancer.alternate.suffix, **balancer}
     return names
+
+
+def _cluster(args: ObservabilityArgs) -> pulumi.Output[str]:
+    return pulumi.Output.concat(f"arn:aws:ecs:{args.region}:", args.account, ":cluster/", args.cluster_name)
 
 
 def _alarms(
@@ -149,7 +163,9 @@ def _queries(
 
 
 def _topic(name: str, args: ObservabilityArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """Where alarms go. Its key is its own: the one that AWS keeps for SNS would let no alarm through, in silence."""
+    """Where alarms go, and news of workers. Its key is its own: the one that AWS keeps for SNS would let nothing
+    through, in silence.
+    """
     alarms_of_ours = {
         "StringEquals": {"aws:SourceAccount": args.account},
         "ArnLike": {
@@ -158,7 +174,15 @@ def _topic(name: str, args: ObservabilityArgs, child: pulumi.ResourceOptions) ->
             )
         },
     }
-    cloudwatch = {"Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Condition": alarms_of_ours}
+    cloudwatch = {
+        "Sid": "Alarms",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Condition": alarms_of_ours,
+    }
+    # Without a condition, which for this service would let nothing through (worker_watch.py).
+    events = {"Sid": "Events", "Effect": "Allow", "Principal": {"Service": EVENTS}}
+    callers = (cloudwatch, events)
     key = aws.kms.Key(
         f"{name}-topic-key",
         description=f"Alarms of {args.prefix}",
@@ -166,16 +190,16 @@ def _topic(name: str, args: ObservabilityArgs, child: pulumi.ResourceOptions) ->
         deletion_window_in_days=KEY_DAYS,
         policy=key_policy(
             args.account,
-            [cloudwatch | {"Sid": "Alarms", "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}],
+            [caller | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"} for caller in callers],
         ),
         opts=child,
     )
     topic = aws.sns.Topic(f"{name}-topic", name=f"{args.prefix}-alarms", kms_master_key_id=key.arn, opts=child)
-    publish = cloudwatch | {"Sid": "Alarms", "Action": "sns:Publish", "Resource": topic.arn}
+    publish = [caller | {"Action": "sns:Publish", "Resource": topic.arn} for caller in callers]
     policy = aws.sns.TopicPolicy(
         f"{name}-topic-policy",
         arn=topic.arn,
-        policy=pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [publish]}),
+        policy=pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": publish}),
         opts=child,
     )
     if args.email is not None:

@@ -1,100 +1,35 @@
 """The settings of `cloud: aws`."""
 
 import dataclasses
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from components.aws.regions import zones_of
 from components.aws.sizes import require_size
 from stacks.capacity import ConnectionBudget
-from stacks.capacity_aws import RDS_KEPT_BACK, EcsTimes, task_memory
+from stacks.capacity_aws import FEWEST_FAILED_TASKS, RDS_KEPT_BACK, EcsTimes, task_memory
 from stacks.settings.aws_account import AwsAccount
+from stacks.settings.aws_database import AwsDatabaseSettings, how_to_get_more
 from stacks.settings.aws_network import AwsNetworkSettings
 from stacks.settings.aws_parts import (
-    AwsDatabaseSettings,
     AwsObservability,
     AwsOidcSettings,
     AwsRegistrySettings,
     AwsSecretsSettings,
     AwsServiceSettings,
 )
-from stacks.settings.containers import ContainerRolloutSettings, ContainerSettings
-from stacks.settings.model import Seconds
-from stacks.settings.shared import require_promised_times
+from stacks.settings.aws_rollout import AwsRollout
+from stacks.settings.aws_rules import require_account, require_region
+from stacks.settings.containers import ContainerSettings
+from stacks.settings.shared import MOST_ROLLBACK_SECONDS, require_promised_times
 
-Strategy = Literal["rolling", "canary", "blue-green"]
-SHIFTS: dict[Strategy, int] = {"rolling": 0, "blue-green": 1, "canary": 2}
-"""How often a strategy changes where requests go while old and new tasks run side by side."""
-USUAL_BAKE_MINUTES = 2
-USUAL_CANARY_PERCENT = 10
-MOST_STOP_SECONDS = 120
-"""Fargate kills a container at the latest after so long."""
 IDLE_SECONDS = 60
 """How long the load balancer keeps an idle connection: the application must keep it longer, or users see 502."""
 KEEPALIVE = "KEEPALIVE_SECONDS"
 PARSE_MEMORY = "PARSE_MEMORY_MB"
 USUAL_PARSE_MEMORY = 512
 """The application's own default."""
-
-
-class AwsRollout(ContainerRolloutSettings):
-    """How a release takes over, and how long each part of it may take.
-
-    `strategy` is `rolling` (new tasks beside the old, then the old leave), `blue-green` (requests change over at once,
-    the old tasks wait) or `canary` (a part of the requests first). `bake_minutes` is how long alarms may still call
-    back a change of the last two.
-    """
-
-    strategy: Strategy = "rolling"
-    bake_minutes: Annotated[int, Field(ge=1, le=60)] | None = None
-    canary_percent: Annotated[int, Field(ge=1, le=90)] | None = None
-    # The circuit breaker waits for three tasks to fail, one after the other where one runs: each has its start-up time.
-    startup_seconds: Seconds = 30
-    # Requests in flight end while the task leaves the load balancer, which then cuts what is left of them.
-    drain_seconds: Annotated[int, Field(ge=0, le=60)] = 30
-
-    @property
-    def bake(self) -> int:
-        """Minutes for which each change is watched; 0 where ECS decides that itself."""
-        return 0 if self.strategy == "rolling" else self.bake_minutes or USUAL_BAKE_MINUTES
-
-    @property
-    def canary(self) -> int | None:
-        """The part of the requests that a canary gets first, in percent."""
-        return (self.canary_percent or USUAL_CANARY_PERCENT) if self.strategy == "canary" else None
-
-    def ecs_times(self, *, fewest: int) -> EcsTimes:
-        """The same, as the arithmetic takes it; `fewest` is the lowest number of tasks."""
-        return EcsTimes(shared=self.times(batches=1), fewest=fewest, shifts=SHIFTS[self.strategy], bake=60 * self.bake)
-
-    @model_validator(mode="after")
-    def _keys_of_this_strategy(self) -> Self:
-        if self.strategy == "rolling" and self.bake_minutes is not None:
-            raise ValueError(
-                "bake_minutes does nothing in a rolling release, where ECS derives the time from the alarms; remove "
-                "it, or set strategy: blue-green or canary"
-            )
-        if self.strategy != "canary" and self.canary_percent is not None:
-            raise ValueError(
-                f"canary_percent does nothing with strategy {self.strategy}: all requests change over at once; remove "
-                "it, or set strategy: canary"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _requests_end_before_the_task_does(self) -> Self:
-        if self.drain_seconds < self.graceful_seconds:
-            raise ValueError(
-                f"drain_seconds {self.drain_seconds} is under graceful_seconds {self.graceful_seconds}: the load "
-                "balancer would cut requests that the application still grants their time; raise drain_seconds"
-            )
-        if self.times(batches=1).stop > MOST_STOP_SECONDS:
-            raise ValueError(
-                f"graceful_seconds {self.graceful_seconds} lets a container take {self.times(batches=1).stop} s to "
-                f"stop, but Fargate kills after {MOST_STOP_SECONDS} s; lower graceful_seconds"
-            )
-        return self
 
 
 class AwsSettings(ContainerSettings):
@@ -121,11 +56,6 @@ class AwsSettings(ContainerSettings):
     def protected(self) -> bool:
         """Whether `destroy` must refuse to take the data."""
         return self.is_protected(self.database.protect)
-
-    @property
-    def boundary(self) -> str | None:
-        """The permissions boundary that every role of the stack carries; without it CI could not create them."""
-        return self.oidc.permissions_boundary if self.oidc else None
 
     @property
     def log_days(self) -> int:
@@ -173,6 +103,15 @@ class AwsSettings(ContainerSettings):
         return self
 
     @model_validator(mode="after")
+    def _what_is_named_lies_where_the_stack_does(self) -> Self:
+        require_region("secrets.kms_key", self.secrets.kms_key, self.aws.region)
+        require_region("database.restore_from", self.database.restore_from, self.aws.region)
+        require_account("aws.permissions_boundary", self.aws.permissions_boundary, self.aws.account_id)
+        if self.oidc is not None:
+            require_account("oidc.permissions_boundary", self.oidc.permissions_boundary, self.aws.account_id)
+        return self
+
+    @model_validator(mode="after")
     def _room_for_two_containers(self) -> Self:
         cpu, memory = self.size
         require_size(cpu, memory)
@@ -201,10 +140,24 @@ class AwsSettings(ContainerSettings):
 
     @model_validator(mode="after")
     def _within_the_promised_times(self) -> Self:
-        require_promised_times(rollout=self.times.rollout, rollback=self.times.rollback)
+        fewest = self.bounds.min
+        require_promised_times(
+            self.rollout, lambda rollout: rollout.ecs_times(fewest=fewest), besides=self._more_tasks_at_a_time()
+        )
         return self
+
+    def _more_tasks_at_a_time(self) -> str:
+        """How ECS would see enough tasks fail sooner, where that makes the way back fast enough."""
+        fewest = self.bounds.min
+        for more in range(fewest + 1, FEWEST_FAILED_TASKS + 1):
+            if self.rollout.ecs_times(fewest=more).rollback <= MOST_ROLLBACK_SECONDS:
+                return (
+                    f", or raise replicas.min {fewest} to {more}: ECS gives up after {FEWEST_FAILED_TASKS} failed tasks"
+                )
+        return ""
 
     @model_validator(mode="after")
     def _connections_fit(self) -> Self:
-        self.require_connections(self.max_connections, "database.instance_class")
+        more = how_to_get_more(self.database.class_of(self.profile), lambda number: self.connections_of(number).fits)
+        self.require_connections(self.max_connections, "database.instance_class", more=more)
         return self

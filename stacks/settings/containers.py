@@ -8,11 +8,19 @@ from pydantic import Field, field_validator, model_validator
 from components.naming import image_digest
 from stacks.capacity import ConnectionBudget, ContainerTimes
 from stacks.settings.model import Model, Profile
-from stacks.settings.shared import WORKER_CONCURRENCY, AppSettings, RolloutSettings, is_protected, require_connections
+from stacks.settings.shared import (
+    WORKER_CONCURRENCY,
+    AppSettings,
+    Bounds,
+    RolloutSettings,
+    is_protected,
+    require_connections,
+)
 
 LABEL = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}")
+WILDCARD = re.compile(r"[*?\x00-\x1f\x7f]")
 MOST_REPLICAS = 100
 
 
@@ -67,22 +75,15 @@ class ContainerRolloutSettings(RolloutSettings):
             startup=self.startup_seconds,
             drain=self.drain_seconds,
             graceful=self.graceful_seconds,
-            migration=self.migration_seconds,
             batches=batches,
         )
 
 
-class ReplicaBounds(Model):
+class ReplicaBounds(Bounds):
     """How few and how many replicas run; the autoscaler stays within them."""
 
     min: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
     max: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}: nothing could be scaled; set min <= max")
-        return self
 
 
 class OidcSettings(Model):
@@ -107,11 +108,32 @@ class OidcSettings(Model):
 
     @field_validator("environment", "subject_prefix")
     @classmethod
-    def _no_wildcard(cls, value: str | None) -> str | None:
-        if value is not None and ("*" in value or "?" in value or ":" in value.replace("repo:", "", 1)):
+    def _exact(cls, value: str | None) -> str | None:
+        if value is not None and WILDCARD.search(value) is not None:
             raise ValueError(
-                f"{value!r} holds a wildcard or a second colon, so workflows other than the intended ones could log "
-                "in; write the exact text"
+                f"{value!r} holds a wildcard or a control character, and a token's subject is compared as it is "
+                "written: no workflow could log in, or others than the intended ones; write the exact text"
+            )
+        return value
+
+    @field_validator("environment")
+    @classmethod
+    def _one_environment(cls, value: str) -> str:
+        if ":" in value:
+            raise ValueError(
+                f"{value!r} holds a colon, which GitHub writes as %3A into the token: no workflow could log in; name "
+                "an environment without one"
+            )
+        return value
+
+    @field_validator("subject_prefix")
+    @classmethod
+    def _one_word(cls, value: str | None) -> str | None:
+        # Colons are its own: GitHub puts claims together as `repository_owner:acme:repo:acme/rag`.
+        if value is not None and any(mark.isspace() for mark in value):
+            raise ValueError(
+                f"{value!r} holds white space, which no token's subject begins with: no workflow could log in; write "
+                "the exact text, without what follows it (`:pull_request`, `:environment:...`)"
             )
         return value
 
@@ -165,8 +187,11 @@ class ContainerSettings(Model):
             surge=2,
         )
 
-    def require_connections(self, max_connections: int, key: str) -> None:
-        """Raises ValueError when the budget does not fit; `key` is where `max_connections` comes from."""
+    def require_connections(self, max_connections: int, key: str, *, more: str = "raise max_connections") -> None:
+        """Raises ValueError when the budget does not fit; `key` is where `max_connections` comes from.
+
+        `more` is how this target gets a database that holds more.
+        """
         require_connections(
             self.connections_of(max_connections),
             "app.pool_size",
@@ -175,4 +200,5 @@ class ContainerSettings(Model):
             f"app.environment.{WORKER_CONCURRENCY}",
             "replicas.max",
             key,
+            more=more,
         )

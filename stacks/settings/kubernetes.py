@@ -58,7 +58,7 @@ class KubernetesSettings(ContainerSettings):
 
     @model_validator(mode="after")
     def _within_the_promised_times(self) -> Self:
-        require_promised_times(rollout=self.times.rollout, rollback=self.times.rollback)
+        require_promised_times(self.rollout, lambda rollout: rollout.times(batches=BATCHES))
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from stacks.settings.model import PROJECT, Model, Profile
 from stacks.settings.shared import (
     WORKER_CONCURRENCY,
     AppSettings,
+    Bounds,
     RolloutSettings,
     is_protected,
     require_connections,
@@ -20,17 +21,11 @@ from stacks.settings.shared import (
 Port = Annotated[int, Field(ge=1024, le=65535)]
 
 
-class ProcessBounds(Model):
+class ProcessBounds(Bounds):
     """How few and how many web processes one replica runs; the autoscaler stays within them."""
 
     min: Annotated[int, Field(ge=1, le=64)] = 1
     max: Annotated[int, Field(ge=1, le=64)] = 4
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}: nothing could be scaled; set min <= max")
-        return self
 
 
 class LocalAppSettings(AppSettings):
@@ -71,13 +66,7 @@ class LocalRolloutSettings(RolloutSettings):
             startup=self.startup_seconds,
             drain=self.drain_seconds,
             graceful=self.graceful_seconds,
-            migration=self.migration_seconds,
         )
-
-    @model_validator(mode="after")
-    def _within_the_promised_times(self) -> Self:
-        require_promised_times(rollout=self.times.rollout, rollback=self.times.rollback)
-        return self
 
 
 class LocalMachine(Model):
@@ -124,6 +113,11 @@ class LocalSettings(Model):
             replicas=1,
             surge=2,
         )
+
+    @model_validator(mode="after")
+    def _within_the_promised_times(self) -> Self:
+        require_promised_times(self.rollout, lambda rollout: rollout.times)
+        return self
 
     @model_validator(mode="after")
     def _connections_fit(self) -> Self:

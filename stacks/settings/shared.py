@@ -1,7 +1,7 @@
 """The settings that every target has: the application's knobs, and how long a release may take."""
 
-from collections.abc import Mapping
-from typing import Annotated, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Protocol, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
@@ -16,7 +16,7 @@ _USUAL_JOBS_AT_A_TIME = 1
 
 MOST_ROLLOUT_SECONDS = 15 * 60
 MOST_ROLLBACK_SECONDS = 5 * 60
-"""What is promised of every release."""
+"""What is promised of every release: the slowest one, from the end of its migration on, and a failed one's way back."""
 
 
 def _as_in_a_shell(value: object) -> object:
@@ -69,8 +69,22 @@ class AppSettings(Model):
         return self
 
 
+class Bounds(Model):
+    """The fewest and the most of what an autoscaler decides about; each target sets its own limits and defaults."""
+
+    min: int
+    max: int
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}: nothing could be scaled; set min <= max")
+        return self
+
+
 class RolloutSettings(Model):
-    """How long each part of a release may take, in seconds.
+    """How long each part of a release may take, in seconds. The migration's time is bounded and no part of what is
+    promised: the data decides it, and the release before serves meanwhile.
 
     `drain_seconds` is how long an old web process still serves after it was asked to leave.
     """
@@ -82,25 +96,80 @@ class RolloutSettings(Model):
     graceful_seconds: Annotated[int, Field(ge=1, le=120)] = 30
 
 
-def require_promised_times(*, rollout: int, rollback: int) -> None:
-    """Raises ValueError when the slowest release takes over 15 minutes, or a failed one over 5 to go back."""
-    if rollout > MOST_ROLLOUT_SECONDS:
+class Promised(Protocol):
+    """The arithmetic of a target, in seconds."""
+
+    @property
+    def rollout(self) -> int:
+        """The slowest release that still succeeds."""
+        ...
+
+    @property
+    def rollback(self) -> int:
+        """The slowest way back of one that fails."""
+        ...
+
+
+Rollout = TypeVar("Rollout", bound=RolloutSettings)
+
+
+def require_promised_times(rollout: Rollout, times: Callable[[Rollout], Promised], *, besides: str = "") -> None:
+    """Raises ValueError when the slowest release takes over 15 minutes, or a failed one over 5 to go back: with the
+    keys that decide it, their values, and for each the largest that fits. `besides` is another way to go back sooner.
+    """
+
+    def forth(one: Rollout) -> int:
+        return times(one).rollout
+
+    def back(one: Rollout) -> int:
+        return times(one).rollback
+
+    if forth(rollout) > MOST_ROLLOUT_SECONDS:
         raise ValueError(
-            f"a release could take {rollout} s, over the promised {MOST_ROLLOUT_SECONDS} s; "
-            "lower migration_seconds, startup_seconds, drain_seconds or graceful_seconds"
+            f"a release could take {forth(rollout)} s, over the promised {MOST_ROLLOUT_SECONDS} s, "
+            f"{_remedy(rollout, forth, MOST_ROLLOUT_SECONDS)}"
         )
-    if rollback > MOST_ROLLBACK_SECONDS:
+    if back(rollout) > MOST_ROLLBACK_SECONDS:
         raise ValueError(
-            f"a failed release could take {rollback} s to go back, over the promised {MOST_ROLLBACK_SECONDS} s; "
-            "lower startup_seconds, drain_seconds or graceful_seconds"
+            f"a failed release could take {back(rollout)} s to go back, over the promised {MOST_ROLLBACK_SECONDS} s, "
+            f"{_remedy(rollout, back, MOST_ROLLBACK_SECONDS)}{besides}"
         )
 
 
-def require_connections(budget: ConnectionBudget, *keys: str) -> None:
-    """Raises ValueError with the arithmetic when the database cannot hold the connections; `keys` decide them."""
+def _remedy(rollout: Rollout, seconds: Callable[[Rollout], int], most: int) -> str:
+    """The keys in the sum with their values, and how far each alone must be lowered where that is enough."""
+    taken = seconds(rollout)
+    values = {name: value for name, value in rollout if isinstance(value, int)}
+    summed = [name for name in values if seconds(rollout.model_copy(update={name: 0})) < taken]
+    fitting = {name: _largest(rollout, name, values[name], lambda one: seconds(one) <= most) for name in summed}
+    lower = [f"rollout.{name} to {value}" for name, value in fitting.items() if value is not None]
+    return (
+        f"with {', '.join(f'rollout.{name} {values[name]}' for name in summed)}; lower "
+        f"{', or '.join(lower) if lower else 'more than one of these'}"
+    )
+
+
+def _largest(rollout: Rollout, name: str, value: int, fits: Callable[[Rollout], bool]) -> int | None:
+    """The largest smaller value of a key that fits and that its own rules accept, the others being as they are."""
+    for smaller in range(value - 1, -1, -1):
+        try:
+            lowered = type(rollout).model_validate(rollout.model_dump(exclude_unset=True) | {name: smaller})
+        except ValidationError:
+            continue
+        if fits(lowered):
+            return smaller
+    return None
+
+
+def require_connections(budget: ConnectionBudget, *keys: str, more: str = "raise max_connections") -> None:
+    """Raises ValueError with the arithmetic when the database cannot hold the connections; `keys` decide them.
+
+    `more` is how this target gets a database that holds more.
+    """
     if not budget.fits:
+        explained = budget.explain(more=more)
         raise ValueError(
-            f"connection budget ({', '.join(keys)}): {budget.explain()}; beyond it requests fail with 503 under load"
+            f"connection budget ({', '.join(keys)}): {explained}; beyond it requests fail with 503 under load"
         )
 
 

@@ -5,9 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from components.aws.alarms import FEWEST_REQUESTS, GIB, Alarm, Limits, alarms
-from stacks.capacity import ContainerTimes
-from stacks.capacity_aws import EcsTimes
+from components.aws.alarms import (
+    FEWEST_REQUESTS,
+    GIB,
+    JUDGED_PERIODS,
+    LATE_SECONDS,
+    MINUTE,
+    Alarm,
+    Limits,
+    alarms,
+    seconds_to_judge,
+)
+from tests.aws.metric_math import calculated
 
 pytestmark = pytest.mark.unit
 
@@ -23,26 +32,11 @@ def one(key: str, limits: Limits = LIMITS) -> Alarm:
 
 
 def result(alarm: Alarm, values: Values) -> float | None:
-    """An alarm's number, as CloudWatch calculates: what has no value has no result, unless it is filled or summed."""
+    """An alarm's number, as CloudWatch calculates."""
     assert set(values) == set(alarm.metrics)
     if alarm.expression is None:
         return next(iter(values.values()))
-
-    def choose(condition: bool, yes: float, no: float) -> float:
-        return yes if condition else no
-
-    def fill(value: float | None, other: float) -> float:
-        return other if value is None else value
-
-    def total(listed: list[float | None]) -> float | None:
-        there = [value for value in listed if value is not None]
-        return sum(there) if there else None
-
-    names = {"IF": choose, "FILL": fill, "SUM": total, **values}
-    try:
-        return eval(alarm.expression, {"__builtins__": {}}, names)  # noqa: S307  # why: our own text
-    except (TypeError, ZeroDivisionError):
-        return None
+    return calculated(alarm.expression, values)
 
 
 def rings(alarm: Alarm, values: Values) -> bool:
@@ -72,14 +66,14 @@ def test_a_service_that_nobody_uses_at_night_wakes_nobody(limits: Limits) -> Non
 def test_more_than_one_percent_of_errors_ring_once_there_are_enough_requests_to_say_so(
     requests: float, errors: float | None, ring: bool
 ) -> None:
-    assert rings(one("errors"), {"requests": requests, "errors": errors}) is ring
+    assert rings(one("errors-primary"), {"requests": requests, "errors": errors}) is ring
 
 
 @pytest.mark.parametrize(("requests", "latency", "ring"), [(100, 5.1, True), (100, 5.0, False), (99, 60, False)])
 def test_a_slow_hundredth_rings_and_one_slow_upload_at_night_does_not(
     requests: float, latency: float, ring: bool
 ) -> None:
-    assert rings(one("latency"), {"requests": requests, "latency": latency}) is ring
+    assert rings(one("latency-primary"), {"requests": requests, "latency": latency}) is ring
 
 
 def test_a_service_without_a_single_task_rings_though_cloudwatch_has_no_number_for_it() -> None:
@@ -97,11 +91,22 @@ def test_tasks_of_either_group_keep_the_service_up(primary: float | None, altern
 
 
 @pytest.mark.parametrize(("limits", "groups"), [(LIMITS, {"primary"}), (BOTH, {"primary", "alternate"})])
-def test_errors_latency_and_unhealthy_tasks_of_any_group_judge_a_release_and_nothing_else_does(
+def test_errors_latency_and_unhealthy_tasks_of_each_group_judge_a_release_and_nothing_else_does(
     limits: Limits, groups: set[str]
 ) -> None:
-    judges = {alarm.key for alarm in alarms(limits) if alarm.judges}
-    assert judges == {"errors", "latency", *(f"unhealthy-{group}" for group in groups)}
+    judges = [alarm for alarm in alarms(limits) if alarm.judges]
+    assert {alarm.key for alarm in judges} == {
+        f"{what}-{group}" for what in ("errors", "latency", "unhealthy") for group in groups
+    }
+    for alarm in judges:
+        assert {metric.of for metric in alarm.metrics.values()} == {alarm.key.rsplit("-", 1)[-1]}
+
+
+def test_a_canary_whose_every_twentieth_request_fails_rings_though_that_is_few_of_all_requests() -> None:
+    """A tenth of 10,000 requests a minute, of which 5 % fail: half a per cent of all."""
+    everyone, canary = {"requests": 10_000, "errors": 50}, {"requests": 1000, "errors": 50}
+    assert not rings(one("errors-primary", BOTH), everyone), "so a number of all requests would let it pass"
+    assert rings(one("errors-alternate", BOTH), canary)
 
 
 def test_the_databases_alarms_never_take_a_release_back() -> None:
@@ -109,14 +114,20 @@ def test_the_databases_alarms_never_take_a_release_back() -> None:
 
 
 @pytest.mark.parametrize("startup", [1, 30, 60, 61, 120, 300])
-def test_a_task_that_is_starting_up_in_its_time_takes_no_release_back_and_a_bad_one_does_in_the_promised_time(
-    startup: int,
+@pytest.mark.parametrize("two_groups", [False, True])
+def test_a_task_that_is_starting_up_in_its_time_takes_no_release_back_and_a_bad_one_does_in_the_time_that_is_counted(
+    startup: int, two_groups: bool
 ) -> None:
-    limits = replace(LIMITS, startup_seconds=startup)
-    assert one("unhealthy-primary", limits).seconds > startup
-    shared = ContainerTimes(startup=startup, drain=30, graceful=30, migration=300, batches=1)
-    promised = EcsTimes(shared=shared, fewest=2, shifts=0, bake=0).alarm
-    assert all(alarm.seconds <= promised for alarm in alarms(limits) if alarm.judges)
+    limits = replace(LIMITS, startup_seconds=startup, two_groups=two_groups)
+    unhealthy = one("unhealthy-primary", limits)
+    assert unhealthy.period * unhealthy.periods > startup
+    assert max(alarm.seconds for alarm in alarms(limits) if alarm.judges) == seconds_to_judge(startup)
+
+
+def test_an_alarm_rings_later_than_its_periods_by_the_one_under_way_and_what_cloudwatch_is_late_by() -> None:
+    judge = one("errors-primary")
+    assert judge.periods == JUDGED_PERIODS
+    assert judge.seconds == (judge.periods + 1) * MINUTE + LATE_SECONDS == 300
 
 
 @pytest.mark.parametrize(("storage", "gib"), [(20, 2), (10, 2), (50, 5), (200, 20)])
@@ -133,4 +144,4 @@ def test_connections_ring_above_four_fifths_of_what_the_server_takes() -> None:
 
 
 def test_without_an_error_the_share_is_a_number_and_the_chart_has_no_hole() -> None:
-    assert result(one("errors"), {"requests": 1000, "errors": None}) == 0
+    assert result(one("errors-primary"), {"requests": 1000, "errors": None}) == 0

@@ -7,6 +7,7 @@ import pulumi
 import pytest
 
 from components.aws.autoscaler import Autoscaler, AutoscalerArgs
+from tests.aws.metric_math import calculated
 from tests.contracts.cases.aws_b2 import CASES, a_load_balancer
 from tests.contracts.conftest import event_loop_of_its_own as event_loop_of_its_own  # noqa: PLC0414  # why: a fixture
 from tests.contracts.recorder import Recording, Registered, record
@@ -56,12 +57,44 @@ def test_tasks_follow_processors_and_requests() -> None:
     }
 
 
-def test_where_releases_move_between_two_groups_no_policy_counts_the_requests_of_one_of_them() -> None:
-    assert [policy.name for policy in policies(recorded(two_groups=True))] == ["scaler-cpu"]
+def test_where_releases_move_between_two_groups_tasks_follow_the_requests_of_both_added_up() -> None:
+    made = recorded(two_groups=True, requests_per_target=600).one("scaler-requests").inputs
+    tracking = made["targetTrackingScalingPolicyConfiguration"]
+    assert tracking["targetValue"] == 600
+    assert "predefinedMetricSpecification" not in tracking, "it would count the requests of one group, also when empty"
+    *groups, total = tracking["customizedMetricSpecification"]["metrics"]
+    assert [query["metricStat"]["metric"]["metricName"] for query in groups] == ["RequestCountPerTarget"] * 2
+    named = [{pair["name"]: pair["value"] for pair in query["metricStat"]["metric"]["dimensions"]} for query in groups]
+    assert named == [
+        {"LoadBalancer": "app/rag-prod/1", "TargetGroup": "targetgroup/primary/2"},
+        {"LoadBalancer": "app/rag-prod/1", "TargetGroup": "targetgroup/alternate/3"},
+    ]
+    assert [query["returnData"] for query in (*groups, total)] == [False, False, True]
 
 
-def test_at_the_worst_more_tasks_are_asked_for_within_five_minutes() -> None:
-    for policy in policies(recorded()):
+@pytest.mark.parametrize(
+    ("primary", "alternate", "per_task"),
+    [(900, None, 900), (None, 900, 900), (810, 90, 900), (0, 900, 900), (None, None, 0)],
+    ids=["rests", "rests in the other", "canary", "shifted", "night"],
+)
+def test_whichever_group_serves_the_number_is_what_each_task_of_one_group_must_carry(
+    primary: float | None, alternate: float | None, per_task: float
+) -> None:
+    tracking = recorded(two_groups=True).one("scaler-requests").inputs["targetTrackingScalingPolicyConfiguration"]
+    (expression,) = [
+        query["expression"] for query in tracking["customizedMetricSpecification"]["metrics"] if "expression" in query
+    ]
+    assert calculated(expression, {"primary": primary, "alternate": alternate}) == per_task
+
+
+@pytest.mark.parametrize("two_groups", [False, True])
+def test_tasks_follow_processors_and_requests_with_every_strategy(two_groups: bool) -> None:
+    assert [policy.name for policy in policies(recorded(two_groups=two_groups))] == ["scaler-cpu", "scaler-requests"]
+
+
+@pytest.mark.parametrize("two_groups", [False, True])
+def test_at_the_worst_more_tasks_are_asked_for_within_five_minutes(two_groups: bool) -> None:
+    for policy in policies(recorded(two_groups=two_groups)):
         cooldown = policy.inputs["targetTrackingScalingPolicyConfiguration"]["scaleOutCooldown"]
         assert TRACKING_MINUTES * 60 + PUBLISHING_SECONDS + cooldown <= PROMISED_SECONDS
 

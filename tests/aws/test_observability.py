@@ -56,7 +56,10 @@ def test_each_number_is_that_of_this_stacks_own_things() -> None:
     recording, _ = recorded(two_groups=True)
     balancer = {"LoadBalancer": "app/rag-prod/1"}
     expected = {
-        "errors": balancer,
+        "balancer-errors": balancer,
+        "errors-primary": {**balancer, "TargetGroup": "targetgroup/primary/2"},
+        "errors-alternate": {**balancer, "TargetGroup": "targetgroup/alternate/3"},
+        "latency-alternate": {**balancer, "TargetGroup": "targetgroup/alternate/3"},
         "unhealthy-primary": {**balancer, "TargetGroup": "targetgroup/primary/2"},
         "unhealthy-alternate": {**balancer, "TargetGroup": "targetgroup/alternate/3"},
         "database-cpu": {"DBInstanceIdentifier": "rag-prod-database"},
@@ -86,8 +89,8 @@ def test_only_alarms_of_this_stack_may_use_the_topic_and_its_key() -> None:
     recording, _ = recorded()
     topic, key = recording.one("watch-topic").inputs, recording.one("watch-topic-key").inputs
     assert topic["kmsMasterKeyId"] == "<watch-topic-key.arn>", "with AWS's own key no alarm would get through"
-    (publish,) = json.loads(recording.one("watch-topic-policy").inputs["policy"])["Statement"]
-    _, decrypt = json.loads(key["policy"])["Statement"]
+    publish, _ = json.loads(recording.one("watch-topic-policy").inputs["policy"])["Statement"]
+    _, decrypt, _ = json.loads(key["policy"])["Statement"]
     ours = {
         "StringEquals": {"aws:SourceAccount": ACCOUNT},
         "ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:eu-central-1:{ACCOUNT}:alarm:rag-prod-*"},

@@ -6,18 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.aws.alarms import Limits, alarms
+from components.aws.alarms import seconds_to_judge
 from components.aws.instance_classes import CLASSES, memory_of
 from components.aws.task import TaskSize
 from stacks.capacity import ContainerTimes
 from stacks.capacity_aws import (
+    ASK_SECONDS,
     FARGATE_START_SECONDS,
     FEWEST_FAILED_TASKS,
     HEALTH_INTERVAL_SECONDS,
     HEALTHY_THRESHOLD,
     MOST_FAILED_TASKS,
+    SHIFT_SECONDS,
     EcsTimes,
     failed_tasks,
+    migration_seconds,
     rds_max_connections,
     task_memory,
 )
@@ -27,8 +30,8 @@ pytestmark = pytest.mark.unit
 
 
 def times(*, fewest: int = 2, shifts: int = 0, bake: int = 0, startup: int = 30, drain: int = 30) -> EcsTimes:
-    shared = ContainerTimes(startup=startup, drain=drain, graceful=30, migration=300, batches=1)
-    return EcsTimes(shared=shared, fewest=fewest, shifts=shifts, bake=bake)
+    shared = ContainerTimes(startup=startup, drain=drain, graceful=30, batches=1)
+    return EcsTimes(shared=shared, fewest=fewest, shifts=shifts, bake=bake, ring=seconds_to_judge(startup))
 
 
 def test_a_db_t3_medium_holds_about_450_connections_and_not_87() -> None:
@@ -79,10 +82,17 @@ def test_a_task_fails_no_sooner_than_either_of_its_checks_can_tell() -> None:
 
 
 @pytest.mark.parametrize("startup", [1, 30, 60, 61, 200])
-def test_the_alarms_that_judge_a_release_ring_within_the_time_that_is_counted(startup: int) -> None:
-    limits = Limits(latency_seconds=5, startup_seconds=startup, max_connections=100, storage_gb=20, two_groups=True)
-    judging = [alarm.seconds for alarm in alarms(limits) if alarm.judges]
-    assert max(judging) == times(startup=startup).alarm
+def test_a_rolling_release_is_watched_for_as_long_as_its_alarms_take_to_ring(startup: int) -> None:
+    assert times(startup=startup).watch == seconds_to_judge(startup)
+
+
+@pytest.mark.parametrize("shifts", [0, 1, 2])
+def test_a_migration_has_its_own_time_which_no_release_is_promised_within(shifts: int) -> None:
+    """Its data decides how long it takes, and the release before serves meanwhile."""
+    assert migration_seconds(300) == FARGATE_START_SECONDS + 300
+    assert parse_production(rollout={"migration_seconds": 3600}).times == parse_production().times
+    released = times(shifts=shifts, bake=300)
+    assert released.rollout == released.start + released.watch + released.deregistration + released.stop + ASK_SECONDS
 
 
 def test_each_part_of_a_release_counts_once_on_its_way_to_users() -> None:
@@ -95,6 +105,13 @@ def test_each_part_of_a_release_counts_once_on_its_way_to_users() -> None:
 
 def test_after_a_rolling_release_the_way_back_starts_the_old_tasks_again_and_otherwise_they_wait() -> None:
     assert times(shifts=0).called_back > times(shifts=1, bake=120).called_back
+
+
+def test_the_way_back_from_an_alarm_is_counted_from_its_ringing_on() -> None:
+    """Until then nobody knows that the release is bad; how long that takes is what it is watched for."""
+    rolling, shifted = times(shifts=0), times(shifts=2, bake=300)
+    assert rolling.called_back == rolling.start + rolling.deregistration + rolling.stop
+    assert shifted.called_back == SHIFT_SECONDS + shifted.deregistration + shifted.stop
 
 
 def test_the_way_back_is_the_slower_of_the_two() -> None:

@@ -157,11 +157,11 @@ def test_the_default_release_takes_less_than_15_minutes_and_a_failed_one_goes_ba
     assert times.rollback < 5 * 60
 
 
-TIMES = ReleaseTimes(startup=60, drain=2, graceful=30, migration=300)
+TIMES = ReleaseTimes(startup=60, drain=2, graceful=30)
 
 
-def test_a_failed_release_has_already_migrated_so_going_back_does_not_count_the_migration() -> None:
-    assert (TIMES.rollout, TIMES.rollback) == (300 + 60 + 21 + 35, 60 + 21 + 21 + 35)
+def test_a_release_counts_from_the_end_of_its_migration_and_a_failed_one_counts_both_changes_of_the_worker() -> None:
+    assert (TIMES.rollout, TIMES.rollback) == (60 + 21 + 35, 60 + 21 + 21 + 35)
 
 
 @pytest.mark.parametrize(("drain", "graceful"), [(0, 1), (2, 30), (60, 120)])
@@ -172,7 +172,7 @@ def test_a_web_process_is_given_as_long_to_stop_as_gunicorn_itself_gives_it(
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     monkeypatch.setenv("DRAIN_SECONDS", str(drain))
     monkeypatch.setenv("GRACEFUL_TIMEOUT_SECONDS", str(graceful))
-    times = ReleaseTimes(startup=60, drain=drain, graceful=graceful, migration=300)
+    times = ReleaseTimes(startup=60, drain=drain, graceful=graceful)
     assert times.web_stop == runpy.run_path(str(PROJECT / "gunicorn_conf.py"))["graceful_timeout"]
     assert times.web_stop - drain - graceful == LINGER_SECONDS + capacity.EXIT_SECONDS
 

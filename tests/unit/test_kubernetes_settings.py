@@ -174,7 +174,7 @@ def test_a_request_is_accepted_exactly_when_it_is_within_the_limit(request: int,
 
 def test_a_worker_whose_memory_does_not_hold_the_parser_is_refused_before_it_is_killed_over_and_over() -> None:
     message = refusal(app={"environment": {"PARSE_MEMORY_MB": 1024}})
-    assert message.startswith("rag:*: resources.worker.memory_limit 1Gi is less than 1280Mi")
+    assert message.startswith("resources.worker.memory_limit 1Gi is less than 1280Mi")
     assert "would get the worker killed" in message
     assert "raise the limit or lower PARSE_MEMORY_MB" in message
     assert parse(app={"environment": {"PARSE_MEMORY_MB": 768}}).resources.worker.memory_limit == "1Gi"
@@ -217,9 +217,12 @@ def test_a_connection_budget_over_the_limit_is_refused_with_the_numbers_and_the_
 
 
 def test_times_over_what_is_promised_are_refused() -> None:
-    assert "over the promised 900 s" in refusal(rollout={"migration_seconds": 800})
-    slow_start = {"startup_seconds": 200, "migration_seconds": 60}
-    assert "over the promised 300 s" in refusal(rollout=slow_start)
+    assert "over the promised 900 s, with rollout.startup_seconds 400" in refusal(rollout={"startup_seconds": 400})
+    assert "over the promised 300 s, with rollout.startup_seconds 200" in refusal(rollout={"startup_seconds": 200})
+
+
+def test_how_long_a_migration_takes_is_no_part_of_what_is_promised_of_a_release() -> None:
+    assert parse(rollout={"migration_seconds": 3600}).times == parse().times
 
 
 # The release and its registry

@@ -1,6 +1,7 @@
 """What a stack may say, and what it is told when it says something else: the key, what would happen, what to do."""
 
 import json
+import re
 import string
 from collections.abc import Iterator, Mapping
 from typing import cast
@@ -245,18 +246,34 @@ def test_a_full_digest_is_accepted_and_null_means_this_checkout() -> None:
     assert parse({"release": {"digest": None}}).release.digest is None
 
 
-def test_a_release_that_could_take_over_fifteen_minutes_is_refused() -> None:
-    message = refusal(rollout={"migration_seconds": 785})
-    assert "a release could take 901 s, over the promised 900 s" in message
-    assert "lower migration_seconds" in message
-    assert parse({"rollout": {"migration_seconds": 784}}).rollout.times.rollout == 900
-
-
-def test_a_failed_release_that_could_take_over_five_minutes_to_go_back_is_refused() -> None:
+def test_a_failed_release_that_could_take_over_five_minutes_to_go_back_is_refused_with_what_fits() -> None:
     message = refusal(rollout={"startup_seconds": 224})
-    assert "a failed release could take 301 s to go back, over the promised 300 s" in message
-    assert "lower startup_seconds" in message
+    assert (
+        "a failed release could take 301 s to go back, over the promised 300 s, with rollout.startup_seconds 224, "
+        "rollout.drain_seconds 2, rollout.graceful_seconds 30; lower rollout.startup_seconds to 223, or "
+        "rollout.drain_seconds to 1, or rollout.graceful_seconds to 29"
+    ) in message
     assert parse({"rollout": {"startup_seconds": 223}}).rollout.times.rollback == 300
+
+
+def test_each_value_that_a_refusal_says_fits_is_accepted() -> None:
+    refused = {"startup_seconds": 250, "drain_seconds": 40, "graceful_seconds": 40}
+    told = re.findall(r"rollout\.(\w+) to (\d+)", refusal(rollout=refused))
+    assert {name for name, _ in told} >= {"startup_seconds"}
+    for name, value in told:
+        assert parse({"rollout": {**refused, name: int(value)}})
+        assert "over the promised" in refusal(rollout={**refused, name: int(value) + 1})
+
+
+def test_a_release_that_could_take_over_fifteen_minutes_is_refused() -> None:
+    message = refusal(rollout={"startup_seconds": 850})
+    assert "a release could take 906 s, over the promised 900 s, with rollout.startup_seconds 850" in message
+    assert "lower rollout.startup_seconds to 844" in message
+
+
+def test_how_long_a_migration_takes_is_no_part_of_what_is_promised_of_a_release() -> None:
+    """Its data decides that, and the release before serves meanwhile."""
+    assert parse({"rollout": {"migration_seconds": 3600}}).rollout.times == parse({}).rollout.times
 
 
 @pytest.mark.parametrize("name", sorted(MANAGED_ENVIRONMENT))
