@@ -1,6 +1,6 @@
 """The instance classes of RDS that this program knows, with their memory: it decides how many connections they hold."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 BURSTABLE: Mapping[str, float] = {"micro": 1, "small": 2, "medium": 4, "large": 8, "xlarge": 16, "2xlarge": 32}
 GENERAL: Mapping[str, float] = {"large": 8, "xlarge": 16, "2xlarge": 32, "4xlarge": 64}
@@ -34,3 +34,10 @@ def memory_of(instance_class: str) -> float:
             f"connections (known families: {', '.join(FAMILIES)})"
         )
     return memory
+
+
+def smallest_class(like: str, fits: Callable[[float], bool]) -> str | None:
+    """The smallest class whose memory (GiB) `fits`, of the same family where it has one; None when none does."""
+    family = like.rsplit(".", 1)[0]
+    found = [(not name.startswith(f"{family}."), memory, name) for name, memory in CLASSES.items() if fits(memory)]
+    return min(found)[-1] if found else None

@@ -7,15 +7,12 @@ from typing import Self
 from pydantic import field_validator, model_validator
 
 from components.aws.regions import OPT_IN_REGIONS, REGIONS, WITHOUT_AUTHORITY
+from stacks.settings.aws_rules import PolicyArn, TagText, require_certificate_name, require_tags
 from stacks.settings.containers import require_domain
 from stacks.settings.model import Model
 
 ACCOUNT = re.compile(r"[0-9]{12}")
 HOSTED_ZONE = re.compile(r"Z[A-Z0-9]{3,31}")
-OWN_TAG = "rag:"
-MOST_TAGS = 40
-"""AWS takes 50 a resource; some are ours, some a resource's own."""
-MOST_KEY, MOST_TEXT = 128, 256
 
 
 class AwsAccount(Model):
@@ -23,6 +20,7 @@ class AwsAccount(Model):
 
     `account_id` is a guard: with it the program refuses to touch any other account. `hosted_zone` is the id of the
     Route 53 zone that `domain` lies in. `allow_plain_http` is for trying things out, where there is no domain.
+    `permissions_boundary` bounds the roles of the stack, in place of the one that a stack with `oidc` makes itself.
     """
 
     region: str
@@ -31,7 +29,8 @@ class AwsAccount(Model):
     domain: str | None = None
     hosted_zone: str | None = None
     allow_plain_http: bool = False
-    tags: Mapping[str, str] = {}
+    permissions_boundary: PolicyArn | None = None
+    tags: Mapping[str, TagText] = {}
 
     @field_validator("account_id", mode="before")
     @classmethod
@@ -46,7 +45,9 @@ class AwsAccount(Model):
     @field_validator("domain")
     @classmethod
     def _a_domain(cls, value: str | None) -> str | None:
-        return None if value is None else require_domain(value)
+        if value is not None:
+            require_certificate_name(require_domain(value))
+        return value
 
     @field_validator("hosted_zone")
     @classmethod
@@ -61,18 +62,7 @@ class AwsAccount(Model):
     @field_validator("tags")
     @classmethod
     def _tags_of_operators(cls, value: Mapping[str, str]) -> Mapping[str, str]:
-        for key, text in value.items():
-            if key.startswith((OWN_TAG, "aws:")):
-                raise ValueError(
-                    f"the tag {key!r} is not yours to set: permissions go by the program's own, and AWS refuses "
-                    "aws:; choose another name"
-                )
-            if not 0 < len(key) <= MOST_KEY or len(text) > MOST_TEXT:
-                raise ValueError(
-                    f"the tag {key[:40]!r} is over AWS's limits ({MOST_KEY} and {MOST_TEXT} characters); shorten it"
-                )
-        if len(value) > MOST_TAGS:
-            raise ValueError(f"{len(value)} tags are over {MOST_TAGS}: resources with tags of their own would fail")
+        require_tags(value)
         return value
 
     @model_validator(mode="after")

@@ -1,16 +1,20 @@
 """The network of an AWS stack: one to create, or an existing VPC."""
 
+import re
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from components.aws.subnets import MOST_ZONES
+from stacks.settings.aws_ids import SubnetId, VpcId
 from stacks.settings.model import Model, Profile
 
 FEWEST_ZONES = 2
 """AWS refuses a load balancer or a database in one zone."""
 PRIVATE = tuple(IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9][a-f]")
+"""No region has more zones than six; local zones have longer names, and neither all services nor the same prices."""
 LARGEST_BLOCK, SMALLEST_BLOCK = 16, 20
 """AWS takes no larger block than a /16; below a /20 the load balancer and a rollout would run out of addresses."""
 
@@ -18,9 +22,9 @@ LARGEST_BLOCK, SMALLEST_BLOCK = 16, 20
 class ExistingVpc(Model):
     """A VPC that somebody else runs. Its private subnets must reach AWS's services, by NAT or by endpoints."""
 
-    id: Annotated[str, Field(pattern=r"^vpc-[0-9a-f]{8,17}$")]
-    public_subnets: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...]
-    private_subnets: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...]
+    id: VpcId
+    public_subnets: tuple[SubnetId, ...]
+    private_subnets: tuple[SubnetId, ...]
 
     @model_validator(mode="after")
     def _two_of_each(self) -> Self:
@@ -47,7 +51,7 @@ class AwsNetworkSettings(Model):
     """
 
     zones: Annotated[int, Field(ge=FEWEST_ZONES, le=MOST_ZONES)] | None = None
-    zone_names: tuple[Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$")], ...] | None = None
+    zone_names: tuple[str, ...] | None = None
     nat: Literal["none", "single", "per-zone"] | None = None
     endpoints: bool = False
     flow_logs: bool = False
@@ -66,7 +70,14 @@ class AwsNetworkSettings(Model):
 
     @field_validator("zone_names")
     @classmethod
-    def _distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _distinct_zones(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        strangers = [name for name in value or () if ZONE.fullmatch(name) is None]
+        if strangers:
+            raise ValueError(
+                f"{strangers[0]!r} is no availability zone, so AWS would refuse the subnet in the middle of the "
+                "deployment; write a region's name and a letter from a to f, as `aws ec2 describe-availability-zones` "
+                "shows them"
+            )
         if value is not None and not FEWEST_ZONES <= len(set(value)) == len(value) <= MOST_ZONES:
             raise ValueError(
                 f"needs {FEWEST_ZONES} to {MOST_ZONES} different zones: AWS refuses a load balancer in one; correct it"

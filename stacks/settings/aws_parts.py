@@ -1,18 +1,17 @@
-"""The parts of an AWS stack's settings: task, database, registry, secrets, trust and alarms."""
+"""The parts of an AWS stack's settings: task, registry, secrets, trust and alarms."""
 
 import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from components.aws.instance_classes import memory_of
 from components.aws.sizes import require_size
-from stacks.capacity_aws import rds_max_connections
+from stacks.settings.aws_ids import BucketName
+from stacks.settings.aws_rules import PolicyArn
 from stacks.settings.containers import OidcSettings
 from stacks.settings.model import Model, Profile
 
 KEY_ARN = re.compile(r"arn:aws:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+")
-POLICY_ARN = re.compile(r"arn:aws:iam::[0-9]{12}:policy/[A-Za-z0-9+=,.@_/-]+")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """How long CloudWatch can keep logs."""
@@ -44,49 +43,6 @@ class AwsServiceSettings(Model):
         return self
 
 
-class AwsDatabaseSettings(Model):
-    """RDS for PostgreSQL. What is left out follows the profile: prod survives a zone and keeps 14 days of backups."""
-
-    instance_class: str | None = None
-    storage_gb: Annotated[int, Field(ge=20, le=65536)] = 20
-    max_storage_gb: Annotated[int, Field(ge=22, le=65536)] = 100
-    multi_az: bool | None = None
-    backup_days: Annotated[int, Field(ge=1, le=35)] | None = None
-    protect: bool | None = None
-
-    def class_of(self, profile: Profile) -> str:
-        """The instance class: one for steady load in prod, the smallest in dev."""
-        return self.instance_class or ("db.m7g.large" if profile == "prod" else "db.t4g.micro")
-
-    def max_connections_of(self, profile: Profile) -> int:
-        """How many connections the server is told to take: what its memory carries, by AWS's formula."""
-        return rds_max_connections(memory_of(self.class_of(profile)))
-
-    def multi_az_of(self, profile: Profile) -> bool:
-        """Whether a second server in another zone stands by."""
-        return profile == "prod" if self.multi_az is None else self.multi_az
-
-    def backup_days_of(self, profile: Profile) -> int:
-        """How far back the database can be restored to any second."""
-        return self.backup_days or (14 if profile == "prod" else 1)
-
-    @field_validator("instance_class")
-    @classmethod
-    def _a_known_class(cls, value: str | None) -> str | None:
-        if value is not None:
-            memory_of(value)
-        return value
-
-    @model_validator(mode="after")
-    def _room_to_grow(self) -> Self:
-        if self.max_storage_gb * 10 < self.storage_gb * 11:
-            raise ValueError(
-                f"max_storage_gb {self.max_storage_gb} leaves storage_gb {self.storage_gb} no room: RDS refuses a "
-                "limit less than a tenth above it; raise max_storage_gb"
-            )
-        return self
-
-
 class AwsRegistrySettings(Model):
     """How many releases the registry keeps. The one that runs must be among them, or no task can start."""
 
@@ -112,13 +68,14 @@ class AwsSecretsSettings(Model):
 class AwsOidcSettings(OidcSettings):
     """The trust in GitHub. An account has one provider for it: `adopt` takes the one that exists.
 
+    `permissions_boundary` bounds the trust's own two roles; `aws.permissions_boundary` is for the stack's.
     `state_bucket` and `state_key` (ARN) are where Pulumi keeps the stack's state and what closes its secrets; neither
     is set when Pulumi Cloud does both.
     """
 
     provider: Literal["create", "adopt"] = "create"
-    permissions_boundary: str | None = None
-    state_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = None
+    permissions_boundary: PolicyArn | None = None
+    state_bucket: BucketName | None = None
     state_key: str | None = None
 
     @field_validator("state_key")
@@ -128,16 +85,6 @@ class AwsOidcSettings(OidcSettings):
             raise ValueError(
                 f"{value!r} is no ARN of a key of KMS, so workflows could not open the stack's secrets; "
                 "`aws kms describe-key --key-id alias/<name>` shows it"
-            )
-        return value
-
-    @field_validator("permissions_boundary")
-    @classmethod
-    def _a_policy(cls, value: str | None) -> str | None:
-        if value is not None and POLICY_ARN.fullmatch(value) is None:
-            raise ValueError(
-                f"{value!r} is no ARN of a policy, so IAM would refuse the roles; write arn:aws:iam::<account>:policy/"
-                "<name>"
             )
         return value
 

@@ -18,11 +18,12 @@ from components.aws.naming import MOST_PREFIX, limited, require_names
 from components.aws.regions import DEFAULT_REGIONS, OPT_IN_REGIONS, OTHER_ZONES, REGIONS, zones_of
 from components.aws.sizes import FARGATE, require_size
 from components.aws.subnets import MOST_ZONES, plan_subnets, usable_addresses
+from stacks.settings.aws_database import NEWEST_MAJOR_VERSION, OLDEST_MAJOR_VERSION
 from stacks.settings.containers import MOST_REPLICAS
 
 pytestmark = pytest.mark.unit
 
-MAJOR_VERSION = "17"
+MAJOR_VERSIONS = range(OLDEST_MAJOR_VERSION, NEWEST_MAJOR_VERSION + 1)
 
 
 def extension(folder: str, name: str) -> Any:
@@ -74,8 +75,8 @@ def test_a_pair_is_taken_when_the_table_has_it_and_refused_otherwise(cpu: int, m
             require_size(cpu, memory)
 
 
-def classes_of_postgres() -> set[str]:
-    """The instance classes that RDS offers somewhere for our version of PostgreSQL."""
+def classes_of_postgres(major_version: int) -> set[str]:
+    """The instance classes that RDS offers somewhere for this version of PostgreSQL."""
     found, waiting = set[str](), [extension("aws_rds_dbinstance", "db_instance_class.json")]
     while waiting:
         part = waiting.pop()
@@ -85,20 +86,21 @@ def classes_of_postgres() -> set[str]:
             rule = cast(dict[str, Any], part)
             condition = rule.get("if", {}).get("properties", {})
             version = str(condition.get("EngineVersion", {}).get("pattern", ""))
-            if condition.get("Engine", {}).get("const") == "postgres" and version.startswith(f"^({MAJOR_VERSION}\\."):
+            if condition.get("Engine", {}).get("const") == "postgres" and version.startswith(f"^({major_version}\\."):
                 found |= set(rule["then"]["properties"]["DBInstanceClass"].get("enum", ()))
             waiting += rule.values()
     return found
 
 
-def test_every_instance_class_that_we_know_runs_our_postgresql() -> None:
-    offered = classes_of_postgres()
+@pytest.mark.parametrize("major_version", MAJOR_VERSIONS)
+def test_every_instance_class_that_we_know_runs_every_postgresql_that_can_be_asked_for(major_version: int) -> None:
+    offered = classes_of_postgres(major_version)
     assert len(offered) > 100
     assert set(CLASSES) <= offered
 
 
 def test_every_size_up_to_4xlarge_of_a_family_is_known() -> None:
-    for name in classes_of_postgres():
+    for name in classes_of_postgres(OLDEST_MAJOR_VERSION):
         family, _, size = name.removeprefix("db.").partition(".")
         if family in FAMILIES and size in {"micro", "small", "medium", "large", "xlarge", "2xlarge", "4xlarge"}:
             assert name in CLASSES, name
