@@ -32,6 +32,19 @@ def load_document(path: Path) -> ConfigDocument:
     return cast("ConfigDocument", document)
 
 
+def config_of(document: ConfigDocument, file: str) -> ConfigDocument:
+    """The keys and values of a stack file, which `file` names; raises ConfigError when they are no mapping."""
+    config = document.get("config")
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        raise ConfigError(
+            f"`config` in {file} holds a {type(config).__name__}, no keys with values, so the stack cannot be "
+            "configured; write each key indented below it, with a blank after its colon: `rag:cloud: aws`."
+        )
+    return cast("ConfigDocument", config)
+
+
 def overlaid(document: ConfigDocument, overrides: Mapping[str, str]) -> ConfigDocument:
     """Return the document with `key.path` = value laid over its `config`; the document itself is not changed.
 

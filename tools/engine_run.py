@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import json
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from tools.advice import advice_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tools.advice import Advice
 
 TAIL_LINES: Final = 200
-
-_EXPLANATIONS: Final = {
-    "incorrect passphrase": (
-        "The passphrase in .local/pulumi/passphrase is not the one that the stack was created with, so its secrets "
-        "cannot be read and nothing was changed. Restore the file. When it is lost, remove .local (`make down` first): "
-        "`make up` then begins anew, without the old data."
-    ),
-    "the stack is currently locked": (
-        "Another run is working on this stack. Wait for it; when you know that it is over, "
-        "run `python -m tools.stack cancel --stack local`."
-    ),
-    "could not find plugin": (
-        "A provider plugin is missing, and nothing is downloaded for the local stack. Was the CLI's folder changed? "
-        "Remove it (`python -m tools.pulumi_cli` prints it) and try again."
-    ),
-}
+LOGGED: Final = frozenset({"up", "preview", "destroy", "refresh"})
+"""The engine's commands that write an event log: their errors go to standard output, which belongs to the terminal."""
 
 
 def say(message: str) -> None:
@@ -37,16 +30,36 @@ def say(message: str) -> None:
     sys.stderr.flush()
 
 
-def explain(text: str) -> list[str]:
-    """Return what the known errors in the engine's output mean and what to do about them."""
-    return [advice for sign, advice in _EXPLANATIONS.items() if sign in text]
-
-
-def run_explained(command: Sequence[str], folder: Path, environment: Mapping[str, str], *, quiet: bool = False) -> int:
-    """Run the engine, let its output through as it comes, and add explanations when it fails.
+def run_explained(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    advice: Iterable[Advice],
+    *,
+    quiet: bool = False,
+) -> int:
+    """Run the engine, let its output through as it comes, and add advice when it fails.
 
     `quiet` shows the output only of a run that failed. Returns the exit code; an interrupt is the engine's to handle.
     """
+    with tempfile.TemporaryDirectory(prefix="rag-engine-") as scratch:
+        log = Path(scratch) / "events"
+        # The switch only makes the option known; Pulumi's own automation library works the same way.
+        logged = command[1] in LOGGED
+        code, tail = _run(
+            [*command, *(("--event-log", str(log)) if logged else ())],
+            folder,
+            {**environment, **({"PULUMI_DEBUG_COMMANDS": "true"} if logged else {})},
+            quiet=quiet,
+        )
+        if code != 0:
+            for text in advice_in("\n".join([*tail, *_errors(log)]), advice):
+                say(text)
+    return code
+
+
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str], *, quiet: bool) -> tuple[int, list[str]]:
+    """The exit code, and the end of what was written to standard error (`quiet`: to both)."""
     process = subprocess.Popen(
         list(command),
         cwd=folder,
@@ -69,9 +82,17 @@ def run_explained(command: Sequence[str], folder: Path, environment: Mapping[str
         code = process.wait()
     finally:
         signal.signal(signal.SIGINT, before)
-    if code != 0:
-        if quiet:
-            sys.stderr.writelines(tail)
-        for advice in explain("".join(tail)):
-            sys.stderr.write(f"stack: {advice}\n")
-    return code
+    if code != 0 and quiet:
+        sys.stderr.writelines(tail)
+    return code, list(tail)
+
+
+def _errors(log: Path) -> list[str]:
+    """The messages of severity error in an event log; what cannot be read is left out, for advice is an addition."""
+    found: list[str] = []
+    for line in log.read_text(errors="replace").splitlines() if log.is_file() else ():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            diagnostic = cast("dict[str, dict[str, str]]", json.loads(line))["diagnosticEvent"]
+            if diagnostic["severity"] == "error":
+                found.append(diagnostic["message"])
+    return found

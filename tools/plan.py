@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 import yaml
 
+from stacks.settings.reader import no_target
 from tests.engine.doubles.tables import tables_of
 from tests.engine.harness import Engine
-from tools.configuration import ConfigDocument, ConfigError, load_document
+from tools.configuration import ConfigDocument, ConfigError, config_of, load_document
 from tools.plan_text import as_text
 from tools.pulumi_cli import CliError
 from tools.pulumi_cli.obtain import bin_folder
@@ -25,10 +26,13 @@ from tools.pulumi_cli.obtain import bin_folder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tests.engine.harness import Planned
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 # Stands for every secret of a stack file, which only its own backend can decrypt. It reads as the one kind of secret
 # whose form is judged: a database's URL.
 PLACEHOLDER: Final = "postgresql://plan:{}@database.invalid:5432/plan?sslmode=require"
+PROGRAM_ENDED: Final = "an unhandled error occurred: Program "
 
 
 class PlanError(Exception):
@@ -46,20 +50,36 @@ def stack_file(stack: str, root: Path = ROOT) -> Path:
 
 def plan(stack: str, folder: Path, *, root: Path = ROOT) -> str:
     """The plan of a stack as text; everything that it needs is made in `folder`. Raises PlanError."""
-    document = load_document(stack_file(stack, root))
+    return as_text(stack, planned(stack, folder, root=root))
+
+
+def planned(stack: str, folder: Path, *, root: Path = ROOT) -> Sequence[Planned]:
+    """The resources that a stack would create; everything that this needs is made in `folder`. Raises PlanError."""
+    file = stack_file(stack, root)
+    document = load_document(file)
+    config = config_of(document, file.name)
+    if "rag:cloud" not in config:
+        raise PlanError(no_target(None, file.name))
     engine = Engine.create(folder=folder / "engine", program=root, pulumi=bin_folder(), stack=stack)
     prepare_config(engine, document, folder)
-    for package, table in tables_of(str(engine.config["rag:cloud"])).items():
+    # A target that does not exist has no doubles; the program itself then says which ones there are.
+    for package, table in tables_of(str(config["rag:cloud"])).items():
         engine.doubles.install(package, table)
     result = engine.preview()
     if result.code != 0:
-        raise PlanError("\n".join(result.errors) or result.output)
-    return as_text(stack, engine.planned())
+        raise PlanError("\n".join(told(result.errors)) or result.output.strip())
+    return engine.planned()
+
+
+def told(errors: Sequence[str]) -> list[str]:
+    """What the program said; the engine's own line below it, that the program ended, tells nothing more."""
+    said = [error.strip() for error in errors if not error.startswith(PROGRAM_ENDED)]
+    return said or [error.strip() for error in errors]
 
 
 def prepare_config(engine: Engine, document: ConfigDocument, folder: Path) -> None:
     """Give the engine the stack's configuration, without what only its own backend and its cluster can tell."""
-    config = cast("ConfigDocument", document.get("config") or {})
+    config = config_of(document, f"Pulumi.{engine.stack}.yaml")
     stand_in = engine.encrypted(PLACEHOLDER.format(secrets.token_hex(8)))
     engine.config.clear()
     engine.config.update(without_a_cluster(with_placeholders(config, stand_in), folder))

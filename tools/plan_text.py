@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from tests.engine.doubles import wire
-from tools.plan_values import values_of
+from tools.plan_values import IMPORTANT, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.engine.harness import Planned
 
 STEPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "1 Settings": ("Lasting",),
     "2 Registry": ("Registry",),
     "3 Release": ("DockerLogin", "Release"),
     "4 Network": ("Supervisor", "kubernetes:Cluster", "Namespace", "Network", "Ingress", "Route", "LoadBalancer"),
@@ -26,7 +27,7 @@ STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "Beside them": ("OidcTrust",),
 }
 """Which components belong to which step, by their names, with the cloud before it where two clouds mean two things.
-Step 1, the settings, is over when a plan is printed."""
+Step 1 is over when a plan is printed, but for the record of what can never change."""
 BESIDE: Final = "Beside them"
 
 KNOWN_LATER: Final = "(known after the deployment)"
@@ -76,9 +77,10 @@ def _described(resource: Planned) -> Iterator[str]:
     kind = resource.type.replace("pulumi-python:dynamic/", "")
     yield f"{resource.name}  ({kind})"
     values = list(values_of(resource.type, resource.inputs))
-    yield from (f"    {path}: {_shown(value)}" for path, value in values[:MOST_VALUES])
-    if len(values) > MOST_VALUES:
-        yield f"    and {len(values) - MOST_VALUES} more"
+    most = len(values) if resource.type in IMPORTANT else MOST_VALUES
+    yield from (f"    {path}: {_shown(value)}" for path, value in values[:most])
+    if len(values) > most:
+        yield f"    and {len(values) - most} more"
 
 
 def _shown(value: Json) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import contextlib
+import json
+from typing import TYPE_CHECKING, Final, cast
 
 from tests.engine.doubles import wire
+from tools.plan_values_aws import AWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from tests.engine.doubles.wire import Json
 
 IMPORTANT: Final[Mapping[str, tuple[str, ...]]] = {
+    **AWS,
     "docker-build:index:Image": ("tags", "platforms"),
     "kubernetes:apps/v1:Deployment": (
         "spec.template.spec.containers.*.name",
@@ -55,6 +59,7 @@ IMPORTANT: Final[Mapping[str, tuple[str, ...]]] = {
     "kubernetes:postgresql.cnpg.io/v1:ScheduledBackup": ("spec.schedule",),
     "kubernetes:rbac.authorization.k8s.io/v1:Role": ("rules.*.resources", "rules.*.verbs"),
     "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": ("subjects.*.name", "roleRef.name"),
+    "random:index/randomId:RandomId": ("byteLength",),
     "pulumi-python:dynamic/kubernetes:ClusterCheck": ("context", "namespace", "requirements.*.kind"),
     "pulumi-python:dynamic/kubernetes:JobOutcome": ("seconds",),
     "pulumi-python:dynamic/kubernetes:ReadyReplicas": (),
@@ -83,9 +88,12 @@ def _is_plain(key: str, value: Json) -> bool:
 
 
 def _collected(value: Json, path: Sequence[str]) -> Json:
-    """The value at a path in which `*` stands for each item of a list."""
+    """The value at a path in which `*` stands for each item of a list; JSON in a text is looked into as well."""
     if not path or wire.is_secret(value) or value == wire.UNKNOWN:
         return value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = cast("Json", json.loads(value))
     if path[0] == "*":
         items = value if isinstance(value, list) else []
         found = [_collected(item, path[1:]) for item in items]

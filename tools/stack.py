@@ -1,23 +1,24 @@
 """`python -m tools.stack COMMAND --stack NAME`: run the engine on a stack, getting the engine first when needed.
 
 The stack `local` keeps its state, passphrase and generated configuration under `.local/pulumi` of the checkout. Any
-other stack has your own backend, your own credentials and its tracked file: `preview` and `up` are passed on to Pulumi,
-and `rollback` writes the release to go back to into the file and passes on `up`.
+other stack has your own backend, your own credentials and its tracked file: `preview`, `up` and `destroy` are passed on
+to Pulumi, and `rollback` writes the release to go back to into the file and passes on `up`. What stands after `--` goes
+to Pulumi as it is.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tools.advice import LOCAL_ADVICE, ON_PATH
 from tools.configuration import ConfigError, load_document
+from tools.engine_record import EngineRecord
 from tools.engine_run import run_explained, say
 from tools.local_state import LocalState, StateError
 from tools.other_stack import OtherStack
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[1]
 LOCAL: Final = "local"
 PLAIN_OUTPUT: Final = ("--suppress-progress", "--suppress-permalink=true")
-PASSED_ON: Final = ("preview", "up", "rollback")
+PASSED_ON: Final = ("preview", "up", "rollback", "destroy")
+PULUMI_WORDS: Final = {"output": "stack output", "export": "stack export"}
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -100,9 +102,9 @@ class LocalStack:
     def rollback(self, digest: str | None) -> int:
         """Deploy an earlier release again: the named one, or the one before the present one."""
         self._require_stack()
-        target = digest or self._previous_release()
+        target = digest or self._before()
         if target is None:
-            say("there is no earlier release to go back to: the stack has had one release. Nothing was changed.")
+            say("there is no earlier release to go back to: the stack has had one at most. Nothing was changed.")
             return 1
         if DIGEST.fullmatch(target) is None:
             say(
@@ -113,19 +115,19 @@ class LocalStack:
         self._overrides["release.digest"] = target
         return self.up()
 
-    def _previous_release(self) -> str | None:
-        done = subprocess.run(
-            [str(self._pulumi), "stack", "output", "--json", "--stack", self._state.stack, "--non-interactive"],
-            cwd=self._state.root,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
+    def _before(self) -> str | None:
+        """The release to go back to when none is named; None when there is none."""
+        record = EngineRecord(
+            stack=self._state.stack,
+            root=self._state.root,
+            program=self._pulumi,
+            environment=self._environment,
+            advice=LOCAL_ADVICE,
         )
-        if done.returncode != 0:
-            raise StateError(f"The stack's outputs cannot be read: {done.stderr.strip()}")
-        value: object = json.loads(done.stdout).get("previous_release")
-        return value if isinstance(value, str) and value else None
+        before = record.release_before(record.outputs(), proven="release")
+        if before.failed and before.release is not None:
+            say("the last update failed, so this goes to the last release that users were seen to get")
+        return before.release
 
     def _ready(self) -> None:
         """Prepare folder and passphrase, and deal with locks of runs that were killed."""
@@ -159,7 +161,7 @@ class LocalStack:
         shutil.copyfile(self._state.root / "Pulumi.yaml", scratch / "Pulumi.yaml")
         command = [str(self._pulumi), "stack", "init", self._state.stack, "--non-interactive"]
         command += ["--secrets-provider", "passphrase"]
-        code = run_explained(command, scratch, self._environment, quiet=True)
+        code = run_explained(command, scratch, self._environment, LOCAL_ADVICE, quiet=True)
         if code != 0:
             raise StateError(f"The stack `{self._state.stack}` could not be created in {self._state.folder}.")
         salt = load_document(scratch / f"Pulumi.{self._state.stack}.yaml").get("encryptionsalt")
@@ -168,7 +170,7 @@ class LocalStack:
 
     def _run(self, *arguments: str) -> int:
         command = [str(self._pulumi), *arguments, "--stack", self._state.stack, "--non-interactive", *self._extra]
-        return run_explained(command, self._state.root, self._environment)
+        return run_explained(command, self._state.root, self._environment, LOCAL_ADVICE)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -201,7 +203,10 @@ def _other(options: argparse.Namespace, overrides: dict[str, str], extra: list[s
     """Run a command on another stack than the local one; raises StateError when it is the user's to run."""
     stack, command = str(options.stack), str(options.command)
     if command not in PASSED_ON:
-        raise StateError(f"`{command}` works on the stack `{LOCAL}` only. Run `pulumi {command} --stack {stack}`.")
+        raise StateError(
+            f"`{command}` works on the stack `{LOCAL}` only. Run `pulumi {PULUMI_WORDS.get(command, command)} --stack "
+            f"{stack}`; where there is no pulumi on PATH: {ON_PATH}"
+        )
     if overrides:
         raise StateError(f"`--config` works on the stack `{LOCAL}` only. Edit Pulumi.{stack}.yaml: it is the record.")
     return OtherStack(name=stack, root=root, pulumi=bin_folder(), extra=extra).run(command, options.to)

@@ -27,7 +27,8 @@ TARGETS: Mapping[str, type[LocalSettings] | type[KubernetesSettings] | type[AwsS
     "aws": AwsSettings,
 }
 PLANNED = ("gcp", "azure")
-UNKNOWN_KEY = "is no setting, so it would do nothing; correct or remove it (docs/deployment.md lists all)"
+GUIDES: Mapping[str, str] = {"local": "docs/deployment.md", "kubernetes": "docs/kubernetes.md", "aws": "docs/aws.md"}
+"""Where the keys of each target stand."""
 NOT_OF_ONE_MACHINE = {
     "oidc": "one machine has no cloud account that GitHub could be trusted by",
     "replicas": "one machine cannot add replicas; its web processes are app.web_processes",
@@ -64,15 +65,17 @@ def parse_settings(config: Mapping[str, str], *, file: str, secret_keys: Collect
     cloud = values.get("cloud")
     model = TARGETS.get(cloud) if isinstance(cloud, str) else None
     if model is None:
-        raise SettingsError(_no_target(cloud, file))
+        raise SettingsError(no_target(cloud, file))
     if "project" in values:
-        raise SettingsError(_line(file, ("project",), UNKNOWN_KEY))
+        raise SettingsError(_line(file, ("project",), _unknown(GUIDES[str(cloud)])))
     if model is LocalSettings:
         _refuse_what_one_machine_has_not(values, file)
     try:
         settings = model.model_validate(values)
     except ValidationError as error:
-        problems = [_line(file, problem["loc"], _explain(problem)) for problem in error.errors(include_url=False)]
+        guide = GUIDES[str(cloud)]
+        told = error.errors(include_url=False)
+        problems = [_line(file, problem["loc"], _explain(problem, guide)) for problem in told]
         raise SettingsError("\n".join(problems)) from None
     _require_encrypted(settings, secret_keys, file)
     return settings
@@ -111,7 +114,8 @@ def _value(key: str, text: str, file: str) -> object:
     return {"true": True, "false": False, "null": None}.get(text.strip().lower(), text)
 
 
-def _no_target(cloud: object, file: str) -> str:
+def no_target(cloud: object, file: str) -> str:
+    """Says why `cloud` is nowhere to deploy to."""
     if cloud is None:
         return f"{NAMESPACE}:cloud is missing from {file}: nothing says where to deploy; set it to {', '.join(TARGETS)}"
     if cloud in PLANNED:
@@ -120,20 +124,25 @@ def _no_target(cloud: object, file: str) -> str:
 
 
 def _line(file: str, location: tuple[int | str, ...], message: str) -> str:
-    key = ".".join(str(part) for part in location) or "*"
-    return f"{NAMESPACE}:{key}: {message} [{file}]"
+    """A problem with its key; what concerns several keys names them itself."""
+    key = ".".join(str(part) for part in location)
+    return f"{NAMESPACE}:{key}: {message} [{file}]" if key else f"{message} [{file}]"
 
 
-def _explain(problem: ErrorDetails) -> str:
+def _unknown(guide: str) -> str:
+    return f"is no setting, so it would do nothing; correct or remove it ({guide} lists all keys)"
+
+
+def _explain(problem: ErrorDetails, guide: str) -> str:
     match problem["type"]:
         case "extra_forbidden":
-            return UNKNOWN_KEY
+            return _unknown(guide)
         case "missing":
-            return "is missing and has no default, so nothing was deployed; set it (docs/deployment.md lists all keys)"
+            return f"is missing and has no default, so nothing was deployed; set it ({guide} lists all keys)"
         case "value_error":
             return problem["msg"].removeprefix("Value error, ")
         case "model_type":
             return "is no object, so its settings are unknown; write its keys indented below it"
         case _:
             rule = problem["msg"].removeprefix("Input ")
-            return f"{rule}, so nothing was deployed; correct the value (docs/deployment.md lists all keys)"
+            return f"{rule}, so nothing was deployed; correct the value ({guide} lists all keys)"

@@ -29,6 +29,90 @@ def test_make_alone_explains_and_changes_nothing() -> None:
     assert "make up" in plain
 
 
+PASSED_ON = {"up", "preview", "plan", "rollback", "destroy"}
+"""The targets that work on the stack that STACK names."""
+OF_THIS_MACHINE = {"demo", "ask", "status", "logs", "keys", "down"}
+"""The targets that would look at the wrong stack, or stop it."""
+WITHOUT_STACK = {"help", "lint", "format", "bench", "engine", "image", "clean"} | {
+    f"test{kind}" for kind in ("", "-fast", "-cloud", "-kubernetes", "-image")
+}
+
+
+def dry(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def phony() -> set[str]:
+    return set(" ".join(re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)).split())
+
+
+def test_every_target_is_known_to_heed_refuse_or_not_need_a_stack() -> None:
+    assert phony() == PASSED_ON | OF_THIS_MACHINE | WITHOUT_STACK
+
+
+@pytest.mark.parametrize("target", sorted(PASSED_ON))
+def test_a_target_hands_the_stack_on_that_it_was_given(target: str) -> None:
+    done = dry(target, "STACK=dev")
+    assert done.returncode == 0, done.stderr
+    assert "--stack 'dev'" in done.stdout
+    assert "local" not in done.stdout.replace("tools.local", "")
+    assert ".synced-aws" in done.stdout or "sync.sh" not in done.stdout
+    assert "--stack 'local'" in dry(target).stdout
+
+
+@pytest.mark.parametrize("target", sorted(OF_THIS_MACHINE))
+def test_a_target_of_this_machine_refuses_another_stack_and_says_what_to_do(target: str) -> None:
+    done = subprocess.run(["make", target, "STACK=dev"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stdout == "", "nothing was begun"
+    assert f"`make {target}` is about the stack of this machine, so with STACK=dev nothing was done" in done.stderr
+    assert "Elsewhere" in done.stderr
+    assert dry(target, "STACK=local").returncode == 0
+
+
+@pytest.mark.parametrize("target", sorted(PASSED_ON - {"plan"}))
+def test_options_for_pulumi_are_handed_on(target: str) -> None:
+    told = " ".join(dry(target, "STACK=prod", "ARGS=--yes --skip-preview").stdout.split())
+    assert "--stack 'prod' -- --yes --skip-preview" in told
+    assert "-- " not in dry(target, "STACK=prod").stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "cloud"),
+    [
+        ("rag:cloud: aws", "aws"),
+        ('rag:cloud: "aws" # a comment', "aws"),
+        ("'rag:cloud': 'kubernetes'", "kubernetes"),
+        ('"rag:cloud": aws', "aws"),
+        ("rag:cloud : aws", "aws"),
+        ("rag:profile: dev", "local"),
+    ],
+)
+def test_the_packages_of_a_stack_are_its_targets_however_its_file_is_quoted(
+    tmp_path: Path, line: str, cloud: str
+) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "Pulumi.mine.yaml").write_text(f"config:\n  {line}\n")
+    for name in ("aws", "kubernetes", "local"):
+        (tmp_path / ".venv").mkdir(exist_ok=True)
+        (tmp_path / ".venv" / f".synced-{name}").touch()
+    for name in ("pyproject.toml", "uv.lock", "tools/sync.sh"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    told = subprocess.run(
+        ["make", "-n", "plan", "STACK=mine"], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert f"sync.sh {cloud}\n" in told
+
+
+def test_cleaning_does_not_fail_over_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "app" / "__pycache__").mkdir(parents=True)
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "app").is_dir()
+    assert not (tmp_path / "app" / "__pycache__").exists()
+
+
 SCRIPTS = (
     "tools/sync.sh",
     "tools/image.sh",

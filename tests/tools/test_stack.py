@@ -1,19 +1,16 @@
-"""`python -m tools.stack` on a small project of its own, with the real engine."""
+"""`python -m tools.stack` on the stack of this machine, in a small project of its own, with the real engine."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import socket
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
+from tests.tools.project import TRACKED, digest, outputs
 from tools.local_state import LocalState
-from tools.pulumi_cli.obtain import bin_folder
 from tools.stack import main
 
 if TYPE_CHECKING:
@@ -21,43 +18,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 
-DIGEST = f"sha256:{'a' * 64}"
-TRACKED = {
-    "Pulumi.yaml": "name: rag\nruntime: python\n",
-    "Pulumi.local.yaml": "config:\n  rag:local:\n    port: 8000 # a comment that must stay\n",
-    "__main__.py": """
-import pulumi
-config = pulumi.Config()
-release = (config.get_object("release") or {}).get("digest")
-pulumi.export("port", config.require_object("local")["port"])
-pulumi.export("release", release or "tree")
-pulumi.export("previous_release", (config.get_object("test") or {}).get("previous"))
-pulumi.export("image", (config.get_object("release") or {}).get("image"))
-pulumi.export("key", pulumi.Output.secret("key-of-the-house"))
-""",
-}
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    # A blank in the path: a checkout may lie anywhere.
-    folder = tmp_path / "my project"
-    folder.mkdir()
-    for name, text in TRACKED.items():
-        (folder / name).write_text(text)
-    return folder
-
-
-def outputs(root: Path, capfd: pytest.CaptureFixture[str]) -> dict[str, object]:
-    capfd.readouterr()
-    assert main(["output", "--", "--json"], root=root) == 0
-    result: dict[str, object] = json.loads(capfd.readouterr().out)
-    return result
+DIGEST = digest("a")
 
 
 def test_a_stack_comes_and_goes_without_a_tracked_file_changing(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["up", "--config", "local.port=9"], root=root) == 0
-    assert outputs(root, capfd) == {"port": 9, "release": "tree", "key": "[secret]"}
+    found = outputs(root, capfd)
+    assert found == {"port": 9, "release": "tree", "previous_release": "", "key": "[secret]"}
     assert main(["preview"], root=root) == 0
     assert main(["refresh"], root=root) == 0
 
@@ -87,7 +54,9 @@ def test_a_rollback_goes_to_the_release_before_and_the_next_update_says_that_it_
     assert main(["rollback", "--to", "sha256:short"], root=root) == 2
     assert "no release digest" in capfd.readouterr().err
 
-    assert main(["up", "--config", f"test.previous={DIGEST}"], root=root) == 0
+    assert main(["up", "--config", f"release.digest={DIGEST}"], root=root) == 0
+    assert main(["up"], root=root) == 0
+    capfd.readouterr()
     assert main(["rollback"], root=root) == 0
     assert f"going back to {DIGEST}" in capfd.readouterr().err
     assert outputs(root, capfd)["release"] == DIGEST
@@ -97,6 +66,22 @@ def test_a_rollback_goes_to_the_release_before_and_the_next_update_says_that_it_
     assert main(["up"], root=root) == 0
     assert f"the rollback to {DIGEST} is over" in capfd.readouterr().err
     assert outputs(root, capfd)["release"] == "tree"
+
+
+def test_after_a_failed_release_a_rollback_goes_to_the_last_one_that_served(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third = digest("a"), digest("b"), digest("c")
+    assert main(["up", "--config", f"release.digest={first}"], root=root) == 0
+    assert main(["up", "--config", f"release.digest={second}"], root=root) == 0
+    broken = ["--config", f"release.digest={third}", "--config", f"test.broken={third}"]
+    assert main(["up", *broken], root=root) != 0
+    capfd.readouterr()
+    assert main(["rollback"], root=root) == 0
+    assert "the last update failed" in capfd.readouterr().err
+    assert outputs(root, capfd)["release"] == second, "one release too far"
+    assert main(["rollback"], root=root) == 0, "and from there to the one before it"
+    assert outputs(root, capfd)["release"] == first
 
 
 def test_a_wrong_or_missing_passphrase_is_explained_and_changes_nothing(
@@ -165,7 +150,8 @@ def test_destroying_nothing_is_no_error_and_leaves_nothing(root: Path, capfd: py
     ("arguments", "told"),
     [
         (["up", "--config", "port"], "has no value"),
-        (["destroy", "--stack", "prod"], "pulumi destroy --stack prod"),
+        (["refresh", "--stack", "prod"], "pulumi refresh --stack prod"),
+        (["output", "--stack", "prod"], "pulumi stack output --stack prod"),
         (["up", "--stack", "prod", "--config", "a=b"], "Edit Pulumi.prod.yaml"),
     ],
 )
@@ -180,45 +166,3 @@ def test_a_missing_stack_file_is_named(root: Path, capfd: pytest.CaptureFixture[
     (root / "Pulumi.local.yaml").unlink()
     assert main(["up"], root=root) == 1
     assert "no Pulumi.local.yaml" in capfd.readouterr().err
-
-
-@pytest.fixture
-def elsewhere(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stack `prod` in a backend of the user's own, as it would be on a cloud."""
-    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "of the user")
-    monkeypatch.setenv("PULUMI_SKIP_UPDATE_CHECK", "true")
-    (root / "Pulumi.prod.yaml").write_text("config:\n  rag:local: {port: 1}\n")
-    subprocess.run(
-        [bin_folder() / "pulumi", "stack", "init", "prod", "--non-interactive"],
-        cwd=root,
-        env=os.environ | {"PATH": f"{bin_folder()}{os.pathsep}{os.environ['PATH']}"},
-        check=True,
-        capture_output=True,
-    )
-    return root
-
-
-def test_a_rollback_elsewhere_is_recorded_in_the_stack_file_and_deployed(
-    elsewhere: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def stack(*arguments: str) -> int:
-        return main([*arguments, "--stack", "prod", "--", "--yes", "--non-interactive"], root=elsewhere)
-
-    file = elsewhere / "Pulumi.prod.yaml"
-    assert stack("up") == 0
-    assert stack("rollback") == 1
-    assert "has had one release, so there is none to go back to; nothing was changed" in capfd.readouterr().err
-    before = file.read_text()
-    assert stack("rollback", "--to", "registry.example.com/rag:latest") == 1
-    assert "is no image by its digest" in capfd.readouterr().err
-    assert file.read_text() == before
-
-    image = f"registry.example.com/team/rag@{DIGEST}"
-    file.write_text(before.replace("config:\n", f"config:\n  rag:test:\n    previous: {image}\n"))
-    assert stack("up") == 0
-    assert stack("rollback") == 0
-    told = capfd.readouterr()
-    assert f"going back to {image}" in told.err
-    assert yaml.safe_load(file.read_text())["config"]["rag:release"] == {"image": image}
-    assert re.search(rf'image +: "{re.escape(image)}"', told.out)
