@@ -6,6 +6,7 @@ import pulumi
 
 from components.aws.app_service import AppService, AppServiceArgs
 from components.aws.autoscaler import Autoscaler, AutoscalerArgs
+from components.aws.boundary import Boundary
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.database import Database
 from components.aws.docker_login import DockerLogin, DockerLoginArgs
@@ -15,12 +16,15 @@ from components.aws.network import Network
 from components.aws.observability import Observability
 from components.aws.oidc_trust import OidcTrust
 from components.aws.registry import Registry, RegistryArgs
+from components.aws.release_task import ReleaseTask
+from components.aws.roles import repository_arn
 from components.aws.secrets import Secrets, SecretsArgs
 from components.aws.waf import Waf, WafArgs
 from components.release import Release, ReleaseArgs
 from components.rollout import RolloutCheck, RolloutCheckArgs
 from stacks.aws_args import (
     KEPT_DAYS,
+    boundary_args,
     database_args,
     liveness,
     load_balancer_args,
@@ -47,7 +51,6 @@ def compose(settings: AwsSettings) -> Mapping[str, pulumi.Input[object]]:
     """Composes the AWS target. Step 1, the settings, is done: they are judged before this is called."""
     place = find_place(settings)
     workload = container_workload(settings, proxy_hops=PROXY_HOPS)
-    bounds, size, architecture = settings.bounds, size_of(settings), settings.service.architecture
 
     # 2. Registry and 3. Release: everything after this refers to the digest. The registry stays when a release is
     # named instead of built, because that is where the one to go back to lies.
@@ -65,8 +68,17 @@ def compose(settings: AwsSettings) -> Mapping[str, pulumi.Input[object]]:
         place.options(*logins),
     )
 
+    # Where workflows deploy, the stack's roles can do no more than this, whatever policies they are given.
+    repository = registry.arn if wanted is None else repository_arn(wanted)
+    bounded = boundary_args(settings, place)
+    boundary = (
+        settings.aws.permissions_boundary if bounded is None else Boundary("boundary", bounded, place.options()).arn
+    )
+
     # 4. Network, private by default.
-    network = Network("network", network_args(settings, place, app_port=workload.port), place.options())
+    network = Network(
+        "network", network_args(settings, place, app_port=workload.port, boundary=boundary), place.options()
+    )
 
     # 5. Database and 6. Secrets: references from here on, never values.
     database = Database("database", database_args(settings, place, network.handle), place.options())
@@ -84,23 +96,24 @@ def compose(settings: AwsSettings) -> Mapping[str, pulumi.Input[object]]:
 
     # 7. Migration: stops everything after it when it fails. Nothing runs before the way out of the network is there.
     cluster = Cluster("cluster", ClusterArgs(prefix=place.prefix, log_days=settings.log_days), place.options())
+    task = ReleaseTask(
+        prefix=place.prefix,
+        workload=workload,
+        release=release.handle,
+        repository=repository,
+        references=secrets.references,
+        kms_key=secrets.kms_key_arn,
+        network=network.handle,
+        cluster=cluster.handle,
+        size=size_of(settings),
+        architecture=settings.service.architecture,
+        region=place.region,
+        account_id=place.account,
+        boundary=boundary,
+    )
     migration = Migration(
         "migration",
-        MigrationArgs(
-            prefix=place.prefix,
-            workload=workload,
-            release=release.handle,
-            references=secrets.references,
-            kms_key=secrets.kms_key_arn,
-            network=network.handle,
-            cluster=cluster.handle,
-            size=size,
-            architecture=architecture,
-            seconds=settings.times.migration,
-            region=place.region,
-            account_id=place.account,
-            boundary=settings.boundary,
-        ),
+        MigrationArgs(task=task, database=database.resource_id, seconds=settings.rollout.migration),
         place.options(network),
     )
 
@@ -117,26 +130,15 @@ def compose(settings: AwsSettings) -> Mapping[str, pulumi.Input[object]]:
     service = AppService(
         "service",
         AppServiceArgs(
-            prefix=place.prefix,
-            workload=workload,
-            release=release.handle,
-            references=secrets.references,
-            kms_key=secrets.kms_key_arn,
-            network=network.handle,
-            cluster=cluster.handle,
+            task=task,
             load_balancer=balancer.handle,
             alarms=observability.deployment_alarms,
-            size=size,
-            architecture=architecture,
-            replicas=bounds.min,
+            replicas=settings.bounds.min,
             times=service_times(settings),
             health=liveness(),
             strategy=settings.rollout.strategy,
             bake_minutes=settings.rollout.bake,
             canary_percent=settings.rollout.canary or 0,
-            region=place.region,
-            account_id=place.account,
-            boundary=settings.boundary,
         ),
         place.options(network, migration),
     )
@@ -145,8 +147,8 @@ def compose(settings: AwsSettings) -> Mapping[str, pulumi.Input[object]]:
         AutoscalerArgs(
             service=service.native,
             load_balancer=balancer.handle,
-            min=bounds.min,
-            max=bounds.max,
+            min=settings.bounds.min,
+            max=settings.bounds.max,
             requests_per_target=REQUESTS_PER_TARGET,
         ),
         place.options(),
@@ -167,7 +169,8 @@ def compose(settings: AwsSettings) -> Mapping[str, pulumi.Input[object]]:
     )
 
     # Beside these: the trust in GitHub's workflows, if it is asked for.
-    trusted = trust_args(settings, place, passed=passed_roles(network, migration, service))
+    passed = passed_roles(network, migration, service)
+    trusted = trust_args(settings, place, boundary=boundary, passed=passed)
     trust = OidcTrust("trust", trusted, place.options()) if trusted is not None else None
     return {
         "url": rollout.url,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.aws.app_service import AppService, ServiceTimes
+from components.aws.boundary import BoundaryArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.handles import LoadBalancerHandle, NetworkHandle
 from components.aws.load_balancer import HealthCheck, LoadBalancerArgs
@@ -12,11 +13,15 @@ from components.aws.migration import Migration
 from components.aws.network import ExistingNetwork, Network, NetworkArgs
 from components.aws.observability import ObservabilityArgs
 from components.aws.oidc_trust import OidcTrustArgs
+from components.aws.permissions_network import FLOW_LOGS
+from components.aws.policies import State
+from components.aws.roles import SERVICE, TASKS, repository_arn
+from components.aws.secrets import CREATE_KEY
 from components.aws.task import ContainerHealth, TaskSize
 from components.release import ImageSource
 from components.source import image_tag
 from components.workload import WorkloadSpec
-from stacks.aws_place import PARTITION, Place
+from stacks.aws_place import Place
 from stacks.capacity_aws import (
     HEALTH_INTERVAL_SECONDS,
     HEALTHY_THRESHOLD,
@@ -37,11 +42,29 @@ def source_of(settings: AwsSettings, place: Place) -> ImageSource:
     """This checkout, as an image for the processors that will run it."""
     platforms = [settings.service.platform]
     tag = image_tag(PROJECT, version=version(), stack=place.stack, platforms=platforms)
-    return ImageSource(context=str(PROJECT), version=version(), tag=tag, platforms=platforms)
+    return ImageSource(version=version(), tag=tag, platforms=platforms)
 
 
-def network_args(settings: AwsSettings, place: Place, *, app_port: int) -> NetworkArgs:
-    """The network to create, or the existing one to use."""
+def boundary_args(settings: AwsSettings, place: Place) -> BoundaryArgs | None:
+    """The boundary of the stack's roles: none where nobody but administrators deploys, or where they have their own."""
+    if settings.oidc is None or settings.aws.permissions_boundary is not None:
+        return None
+    image, key = settings.release.image, settings.secrets.kms_key
+    repository = None if image is None else repository_arn(image)
+    return BoundaryArgs(
+        prefix=place.prefix,
+        stack=place.prefix,
+        account_id=place.account,
+        region=place.region,
+        repositories=[repository] if repository is not None else [],
+        keys=[key] if key.startswith("arn:") else [],
+    )
+
+
+def network_args(
+    settings: AwsSettings, place: Place, *, app_port: int, boundary: pulumi.Input[str] | None
+) -> NetworkArgs:
+    """The network to create, or the existing one to use; `boundary` (ARN) bounds its role."""
     wanted, vpc = settings.network, settings.network.vpc
     return NetworkArgs(
         prefix=place.prefix,
@@ -53,7 +76,8 @@ def network_args(settings: AwsSettings, place: Place, *, app_port: int) -> Netwo
         public_ports=(HTTP_PORT,) if settings.aws.domain is None else (HTTP_PORT, HTTPS_PORT),
         app_port=app_port,
         flow_log_days=settings.log_days if wanted.flow_logs else None,
-        boundary=settings.boundary,
+        account_id=place.account,
+        boundary=boundary,
         existing=None
         if vpc is None
         else ExistingNetwork(vpc_id=vpc.id, public_subnets=vpc.public_subnets, private_subnets=vpc.private_subnets),
@@ -68,6 +92,7 @@ def database_args(settings: AwsSettings, place: Place, network: NetworkHandle) -
         prefix=place.prefix,
         network=network,
         instance_class=wanted.class_of(profile),
+        major_version=wanted.major_version,
         storage_gb=wanted.storage_gb,
         max_storage_gb=wanted.max_storage_gb,
         multi_az=wanted.multi_az_of(profile),
@@ -75,7 +100,10 @@ def database_args(settings: AwsSettings, place: Place, network: NetworkHandle) -
         max_connections=settings.max_connections,
         protect=settings.protected,
         final_snapshot=production,
-        apply_immediately=not production,
+        apply_immediately=wanted.apply_immediately_of(profile),
+        backup_window=wanted.backup_window,
+        maintenance_window=wanted.maintenance_window,
+        restore_from=wanted.restore_from,
         kms_key=None,
         log_days=settings.log_days,
         insights=production,
@@ -103,7 +131,8 @@ def load_balancer_args(
         allow_plain_http=settings.aws.allow_plain_http,
         two_groups=settings.rollout.strategy != "rolling",
         protect=settings.protected,
-        access_logs=None,
+        region=place.region,
+        again=place.again,
     )
 
 
@@ -152,27 +181,40 @@ def observability_args(
 
 
 def trust_args(
-    settings: AwsSettings, place: Place, *, passed: Mapping[str, Sequence[pulumi.Input[str]]]
+    settings: AwsSettings,
+    place: Place,
+    *,
+    boundary: pulumi.Input[str] | None,
+    passed: Mapping[str, Sequence[pulumi.Input[str]]],
 ) -> OidcTrustArgs | None:
-    """The trust in GitHub, if it is asked for. `passed` are the roles that whoever deploys hands to AWS's services."""
+    """The trust in GitHub, if it is asked for.
+
+    `passed` are the roles that whoever deploys hands to AWS's services, and `boundary` (ARN) is what all of them carry.
+    """
     oidc, vpc, key = settings.oidc, settings.network.vpc, settings.secrets.kms_key
-    if oidc is None:
+    if oidc is None or boundary is None:
         return None
     return OidcTrustArgs(
         prefix=place.prefix,
         stack=place.prefix,
-        partition=PARTITION,
         account_id=place.account,
         region=place.region,
         subject_prefix=oidc.prefix,
         environment=oidc.environment,
         provider=oidc.provider,
+        boundary=boundary,
         permissions_boundary=oidc.permissions_boundary,
         passed_roles=passed,
+        domain=settings.aws.domain,
         hosted_zone=settings.aws.hosted_zone,
         vpc_id=None if vpc is None else vpc.id,
+        endpoints=settings.network.endpoints,
+        waf=settings.waf,
+        own_key=key == CREATE_KEY,
         keys=[key] if key.startswith("arn:") else [],
-        state_bucket=oidc.state_bucket,
+        state=None
+        if oidc.state_bucket is None
+        else State(bucket=oidc.state_bucket, project=pulumi.get_project(), stack=place.stack),
         state_key=oidc.state_key,
     )
 
@@ -183,10 +225,10 @@ def passed_roles(
     """By service of AWS, the roles that are handed to it."""
     roles = {**migration.roles, **service.roles}
     passed: dict[str, Sequence[pulumi.Input[str]]] = {
-        "ecs-tasks.amazonaws.com": [role for name, role in roles.items() if not name.endswith("-balancer")]
+        TASKS: [role for name, role in roles.items() if not name.endswith("-balancer")]
     }
     if balancer := [role for name, role in roles.items() if name.endswith("-balancer")]:
-        passed["ecs.amazonaws.com"] = balancer
+        passed[SERVICE] = balancer
     if network.flow_log_role is not None:
-        passed["vpc-flow-logs.amazonaws.com"] = [network.flow_log_role]
+        passed[FLOW_LOGS] = [network.flow_log_role]
     return passed

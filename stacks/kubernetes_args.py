@@ -62,7 +62,7 @@ def release_args(settings: KubernetesSettings) -> ReleaseArgs:
     """This checkout, built and pushed, or the image that was asked for."""
     platforms = settings.registry.platforms
     tag = image_tag(PROJECT, version=version(), stack=pulumi.get_stack(), platforms=platforms)
-    source = ImageSource(context=str(PROJECT), version=version(), tag=tag, platforms=platforms)
+    source = ImageSource(version=version(), tag=tag, platforms=platforms)
     return ReleaseArgs(
         repository=settings.registry.repository,
         source=None if settings.release.image else source,
@@ -201,7 +201,7 @@ def times_of(settings: KubernetesSettings) -> AppServiceTimes:
         drain=times.drain,
         grace=times.grace,
         progress=times.progress,
-        rollout=times.rollout - times.migration,
+        rollout=times.rollout,
     )
 
 

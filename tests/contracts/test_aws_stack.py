@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import re
 from typing import Any, cast
 
 import pulumi
@@ -21,6 +22,7 @@ STEPS = (
     "Registry",
     "DockerLogin",
     "Release",
+    "Boundary",
     "Network",
     "Database",
     "Secrets",
@@ -34,7 +36,8 @@ STEPS = (
     "RolloutCheck",
     "OidcTrust",
 )
-ALWAYS = set(STEPS) - {"Waf", "OidcTrust"}
+ALL = {"Lasting", *STEPS}
+ALWAYS = ALL - {"Boundary", "Waf", "OidcTrust"}
 OUTPUTS = {
     "url",
     "release",
@@ -86,7 +89,7 @@ def test_a_dev_stack_composes_with_known_and_with_unknown_values(strategy: str, 
 @pytest.mark.parametrize("strategy", ["rolling", "canary", "blue-green"])
 def test_a_prod_stack_composes_with_known_and_with_unknown_values(strategy: str, preview: bool) -> None:
     made = recorded(parse_production(**EVERYTHING, rollout={"strategy": strategy}), preview=preview)
-    assert kinds(made) == set(STEPS)
+    assert kinds(made) == ALL
     assert sorted(made.outputs) == sorted(component.urn for component in made.components())
 
 
@@ -149,7 +152,7 @@ def test_outputs_give_the_exact_commands_and_never_a_secrets_value() -> None:
         ("secrets-database-url-value", {"database-instance", "database-password"}),
         ("migration-run", {"database-instance", "release-image", "cluster-migrate-log", "migration-definition"}),
         ("service-service", {"migration-run", "release-image", "cluster-web-log", "cluster-worker-log"}),
-        ("service-service", {"observability-errors", "observability-latency", "observability-unhealthy-primary"}),
+        ("service-service", {f"observability-{what}-primary" for what in ("errors", "latency", "unhealthy")}),
         ("service-rollout", {"service-service"}),
         ("autoscaler-tasks", {"service-service"}),
         ("rollout-check", {"service-rollout", "migration-run", "release-image"}),
@@ -159,13 +162,50 @@ def test_each_step_waits_for_those_that_it_needs(production: Recording, later: s
     assert earlier <= production.needed_by(later)
 
 
+@pytest.mark.parametrize("name", ["aws", "registry-repository", "login-helper", "network-vpc", "database-password"])
+def test_what_is_fixed_is_judged_before_anything_else(dev: Recording, name: str) -> None:
+    assert "lasting-settings-record" in dev.needed_by(name)
+    assert "lasting-place-record" in dev.needed_by(name) or name == "aws"
+
+
+def test_nothing_is_touched_by_a_change_of_what_is_fixed(production: Recording) -> None:
+    outside = {"aws", "lasting-settings", "lasting-settings-record", "lasting-place", "lasting-place-record"}
+    for resource in production.resources:
+        if resource.name not in outside:
+            assert "lasting-place-record" in production.needed_by(resource.name), resource.name
+
+
+def test_what_is_fixed_is_recorded_as_it_is_used(production: Recording) -> None:
+    settings, place = (production.one(f"lasting-{part}-record").inputs["facts"] for part in ("settings", "place"))
+    assert settings == {
+        "name": "rag-test",
+        "aws.region": REGION,
+        "network.vpc": "",
+        "network.cidr": production.one("network-vpc").inputs["cidrBlock"],
+        "secrets.kms_key": "create",
+        "database.major_version": "17",
+        "database.restore_from": "",
+    }
+    assert place == {
+        "aws.account_id": ACCOUNT,
+        "network.zones": [production.one(f"network-public-{at}").inputs["availabilityZone"] for at in range(3)],
+        "network.zone_names": [],
+    }
+
+
 def test_the_database_needs_no_release_so_a_broken_one_cannot_touch_it(production: Recording) -> None:
     assert production.needed_by("database-instance").isdisjoint({"release-image", "login-helper", "migration-run"})
 
 
 def test_nothing_needs_a_later_step(production: Recording) -> None:
     later = {"service-service", "rollout-check", "autoscaler-tasks"}
-    for name in ("release-image", "migration-run", "database-instance", "observability-errors", "balancer-https"):
+    for name in (
+        "release-image",
+        "migration-run",
+        "database-instance",
+        "observability-errors-primary",
+        "balancer-https",
+    ):
         assert production.needed_by(name).isdisjoint(later), name
 
 
@@ -235,6 +275,18 @@ def test_each_container_gets_its_own_secrets_by_reference_and_no_others(producti
         "migrate": {"DATABASE_URL", "BOOTSTRAP_API_KEY"},
     }
     assert all(value.startswith("<secrets-") for secrets in handed.values() for value in secrets.values())
+
+
+def test_containers_name_a_secrets_version_and_permissions_and_people_its_address(production: Recording) -> None:
+    for name in ("service-definition", "migration-definition"):
+        for container in containers(production, name):
+            for secret in container["secrets"]:
+                assert re.fullmatch(r"<(.+)\.secretArn>:::<\1\.versionId>", secret["valueFrom"]), secret
+    for name in ("service-execution-policy", "migration-execution-policy"):
+        policy = str(production.one(name).inputs["policy"])
+        assert "-value.secretArn>" in policy
+        assert ":::<" not in policy
+    assert "versionId" not in str(outputs_of(parse_production())["api_key"])
 
 
 def test_no_value_of_a_secret_stands_anywhere_in_plain(dev: Recording, production: Recording) -> None:
@@ -351,6 +403,27 @@ def test_with_a_domain_users_come_by_tls_and_port_80_only_redirects(production: 
     assert by_port[443]["protocol"] == "HTTPS"
     assert by_port[80]["defaultActions"][0]["type"] == "redirect"
     assert production.one("rollout-check").inputs["url"] == f"https://{DOMAIN}"
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+def test_with_a_new_domain_port_80_leads_to_tls_only_when_that_is_there(strategy: str) -> None:
+    made = recorded(parse_production(rollout={"strategy": strategy}))
+    first = {"balancer-https", "balancer-certificate-issued", "balancer-address"}
+    assert first <= made.needed_by("balancer-http")
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "canary"])
+def test_what_would_lead_users_to_an_empty_group_is_refused_before_the_service_changes(strategy: str) -> None:
+    made = recorded(parse_production(rollout={"strategy": strategy}))
+    assert "balancer-guard" in made.needed_by("service-service")
+    assert made.one("balancer-guard").inputs["again"] == (
+        f"aws ecs update-service --region {REGION} --cluster rag-test --service rag-test-service --force-new-deployment"
+    )
+
+
+def test_users_are_asked_again_after_each_rollout_and_a_database_made_anew_is_migrated(production: Recording) -> None:
+    assert production.one("rollout-check").inputs["rollout"] == "<service-rollout.deployment>"
+    assert production.one("migration-run").inputs["database"] == "<database-instance.resourceId>"
 
 
 def test_the_trust_hands_over_the_stacks_own_roles_and_no_others(production: Recording) -> None:

@@ -116,7 +116,7 @@ def _answers(resource: Registered, inputs: Values) -> dict[str, Any]:
         "digest": digest,
         "short": digest[:17],
         "number": 7,
-        "fingerprint": digest,
+        "contents": digest,
         "word": digest[: int(inputs.get("length", 0))],
     }
     rule = RULES.get(resource.type)
@@ -231,6 +231,8 @@ def _special(kind: str, made: Values) -> Values:
     if kind == "AWS::RDS::DBParameterGroup":
         parameters = {one["Name"]: one["Value"] for one in made.get("Parameters", [])}
         return {**made, "Parameters": parameters}
+    if kind == "AWS::Events::Rule" and "Targets" in made:
+        return {**made, "Targets": [made["Targets"]]}
     if kind == "AWS::Route53::RecordSet" and "AliasTarget" in made:
         return {**made, "AliasTarget": made["AliasTarget"][0]}
     return made

@@ -128,6 +128,7 @@ _DATA: Mapping[str, Mapped | Unmapped] = {
         kind="AWS::RDS::DBInstance",
         names={
             "identifier": "DBInstanceIdentifier",
+            "snapshotIdentifier": "DBSnapshotIdentifier",
             "instanceClass": "DBInstanceClass",
             "multiAz": "MultiAZ",
             "dbName": "DBName",
@@ -205,9 +206,6 @@ _ADDRESS: Mapping[str, Mapped | Unmapped] = {
         choices={"internal": {True: "internal", False: "internet-facing"}},
         attribute_list="LoadBalancerAttributes",
         attributes={
-            "accessLogs.bucket": "access_logs.s3.bucket",
-            "accessLogs.enabled": "access_logs.s3.enabled",
-            "accessLogs.prefix": "access_logs.s3.prefix",
             "clientKeepAlive": "client_keep_alive.seconds",
             "desyncMitigationMode": "routing.http.desync_mitigation_mode",
             "dropInvalidHeaderFields": "routing.http.drop_invalid_header_fields.enabled",
@@ -296,6 +294,19 @@ _WATCHING: Mapping[str, Mapped | Unmapped] = {
         pairs={"metricQueries.metric.dimensions": ("Name", "Value")},
     ),
     "aws:cloudwatch/dashboard:Dashboard": Mapped(kind="AWS::CloudWatch::Dashboard"),
+    "aws:cloudwatch/eventRule:EventRule": Mapped(kind="AWS::Events::Rule", documents=("eventPattern",)),
+    "aws:cloudwatch/eventTarget:EventTarget": Mapped(
+        kind="AWS::Events::Rule",
+        names={
+            "rule": "Name",
+            "targetId": "Targets.Id",
+            "arn": "Targets.Arn",
+            "inputTransformer": "Targets.InputTransformer",
+            "inputTransformer.inputPaths": "InputPathsMap",
+        },
+        maps=("inputTransformer.inputPaths",),
+        part_of="Name",
+    ),
     "aws:sns/topic:Topic": Mapped(kind="AWS::SNS::Topic", names={"name": "TopicName"}),
     "aws:sns/topicPolicy:TopicPolicy": Mapped(
         kind="AWS::SNS::TopicPolicy",

@@ -6,6 +6,7 @@ from components.aws.app_service import AppService, AppServiceArgs, ServiceTimes
 from components.aws.cluster import Cluster, ClusterArgs
 from components.aws.handles import ClusterHandle, LoadBalancerHandle, NetworkHandle, TargetGroup
 from components.aws.migration import Migration, MigrationArgs
+from components.aws.release_task import ReleaseTask
 from components.aws.task import ContainerHealth, TaskSize
 from components.contracts import ReleaseHandle
 from tests.contracts.cases.shared import DIGEST, WORKLOAD, Cases, Given, some_secrets
@@ -13,6 +14,7 @@ from tests.contracts.cases.shared import DIGEST, WORKLOAD, Cases, Given, some_se
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/rag-test@{DIGEST}"
+REPOSITORY = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/rag-test"
 PROCESSES = ("web", "worker", "migrate")
 LISTENER = "urn:pulumi:test::rag::rag:aws:LoadBalancer$aws:lb/listener:Listener::load-balancer-https"
 TIMES = ServiceTimes(startup=60, stop=40, rollout=400, rollback=240)
@@ -58,49 +60,43 @@ def a_load_balancer(given: Given, *, two_groups: bool) -> LoadBalancerHandle:
     )
 
 
-def migration_args(given: Given) -> MigrationArgs:
-    return MigrationArgs(
+def a_task(given: Given, size: TaskSize) -> ReleaseTask:
+    return ReleaseTask(
         prefix="rag-test",
         workload=WORKLOAD,
         release=a_release_in_ecr(given),
+        repository=given(REPOSITORY),
         references=some_secrets(given),
         kms_key=given("kms-key"),
         network=a_network(given),
         cluster=a_cluster(given),
-        size=TaskSize(cpu=256, memory=512),
+        size=size,
         architecture="ARM64",
-        seconds=300,
         region=REGION,
         account_id=given(ACCOUNT),
     )
 
 
+def migration_args(given: Given) -> MigrationArgs:
+    return MigrationArgs(task=a_task(given, TaskSize(cpu=256, memory=512)), database=given("db-ABCDEF"), seconds=300)
+
+
 def service_args(given: Given) -> AppServiceArgs:
     return AppServiceArgs(
-        prefix="rag-test",
-        workload=WORKLOAD,
-        release=a_release_in_ecr(given),
-        references=some_secrets(given),
-        kms_key=given("kms-key"),
-        network=a_network(given),
-        cluster=a_cluster(given),
+        task=a_task(given, TaskSize(cpu=1024, memory=2048)),
         load_balancer=a_load_balancer(given, two_groups=True),
         alarms=[given("rag-test-errors"), given("rag-test-latency")],
-        size=TaskSize(cpu=1024, memory=2048),
-        architecture="ARM64",
         replicas=2,
         times=TIMES,
         health=ContainerHealth(interval=5, timeout=5, retries=3),
         strategy="canary",
         bake_minutes=5,
         canary_percent=10,
-        region=REGION,
-        account_id=given(ACCOUNT),
     )
 
 
 CASES: Cases = {
-    Cluster: lambda given: ClusterArgs(prefix="rag-test", log_days=30, kms_key=given("kms-key")),
+    Cluster: lambda given: ClusterArgs(prefix="rag-test", log_days=30),
     Migration: migration_args,
     AppService: service_args,
 }

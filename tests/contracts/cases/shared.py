@@ -36,7 +36,7 @@ def some_secrets(given: Given) -> Mapping[str, pulumi.Input[str]]:
 CASES: Cases = {
     Release: lambda given: ReleaseArgs(
         repository=given(REPOSITORY),
-        source=ImageSource(context="/srv/checkout", version="1.2.3", tag="1.2.3-dev-abc", platforms=["linux/amd64"]),
+        source=ImageSource(version="1.2.3", tag="1.2.3-dev-abc", platforms=["linux/amd64"]),
         login=RegistryLogin(server="registry.example.com", username="robot", password=given("password")),
     ),
     RolloutCheck: lambda given: RolloutCheckArgs(
