@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 from bench.machine import describe_machine
 from stacks import compose
 from stacks.settings import parse_settings
-from tests.contracts.aws_recording import USUAL
+from tests.contracts.aws.recording import USUAL
 from tests.contracts.recorder import record
 from tests.engine.doubles import wire
 from tests.engine.doubles.tables import tables_of

@@ -14,7 +14,7 @@ from components.aws.roles import BALANCER_POLICY
 from stacks.settings import AwsSettings
 from tests.aws.policy_scopes import ACCOUNT, BOUNDARY, FULL, LONGEST, REGION, SCOPES, deploys, role
 from tests.aws_settings import parse_aws, parse_production
-from tests.contracts.aws_recording import EVERYTHING, of_type, recorded
+from tests.contracts.aws.recording import EVERYTHING, of_type, recorded
 from tests.judges.cloudformation import template
 from tests.judges.iam import findings, listed, statements
 from tests.judges.iam_requests import Document, allowed

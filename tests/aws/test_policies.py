@@ -9,7 +9,7 @@ from components.aws.policies import Scope
 from stacks.settings import AwsSettings
 from tests.aws.policy_scopes import FULL, KEY, LEAST, SCOPES, all_statements, granted_by
 from tests.aws_settings import parse_aws, parse_production
-from tests.contracts.aws_recording import EVERYTHING, recorded
+from tests.contracts.aws.recording import EVERYTHING, recorded
 from tests.contracts.recorder import Recording
 from tests.judges.cloudformation_mapping import TYPES, kinds_of
 from tests.judges.cloudformation_permissions import (

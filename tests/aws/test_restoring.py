@@ -15,7 +15,7 @@ from components.contracts import DeploymentError
 from stacks.aws import compose
 from stacks.settings import PROJECT
 from tests.aws_settings import parse_production
-from tests.contracts.aws_recording import USUAL
+from tests.contracts.aws.recording import USUAL
 from tests.contracts.cases.aws_b2 import CASES
 from tests.contracts.conftest import event_loop_of_its_own as event_loop_of_its_own  # noqa: PLC0414  # why: a fixture
 from tests.contracts.recorder import Recording, record

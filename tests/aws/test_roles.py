@@ -21,7 +21,7 @@ from components.aws.roles import (
 )
 from components.contracts import ReleaseHandle
 from tests.aws_settings import parse_aws, parse_production
-from tests.contracts.aws_recording import EVERYTHING, of_type, recorded
+from tests.contracts.aws.recording import EVERYTHING, of_type, recorded
 from tests.contracts.cases import CASES
 from tests.contracts.cases.shared import DIGEST
 from tests.contracts.recorder import Recording, record, unknown

@@ -5,7 +5,7 @@ import pytest
 from components.contracts import DeploymentError
 from stacks.aws_place import zone_at
 from tests.aws_settings import REGION, parse_aws, parse_production
-from tests.contracts.aws_recording import EVERYTHING, of_type, recorded
+from tests.contracts.aws.recording import EVERYTHING, of_type, recorded
 from tests.contracts.recorder import Recording
 
 pytestmark = pytest.mark.unit

@@ -1,6 +1,10 @@
 """An AWS stack against the strict recorder, with the account's answers to what a stack may look up."""
 
+import json
 from collections.abc import Mapping
+from typing import Any, cast
+
+import pulumi
 
 from stacks.aws import compose
 from stacks.settings import AwsSettings
@@ -42,3 +46,30 @@ def recorded(settings: AwsSettings, *, preview: bool = False) -> Recording:
     if key not in _KEPT:
         _KEPT[key] = record(lambda: compose(settings), preview=preview, calls=USUAL)
     return _KEPT[key]
+
+
+def containers(recording: Recording, name: str) -> list[dict[str, Any]]:
+    """The containers of a task definition."""
+    definitions: object = recording.one(name).inputs["containerDefinitions"]
+    return cast(list[dict[str, Any]], json.loads(definitions) if isinstance(definitions, str) else definitions)
+
+
+def kinds(recording: Recording) -> set[str]:
+    """The classes of the components."""
+    return {component.type.rsplit(":", 1)[-1] for component in recording.components()}
+
+
+def outputs_of(settings: AwsSettings) -> dict[str, object]:
+    """The stack's outputs with their values."""
+    found: dict[str, object] = {}
+
+    def program() -> None:
+        for name, value in compose(settings).items():
+
+            def keep(known: object, name: str = name) -> None:
+                found[name] = known
+
+            pulumi.Output.from_input(value).apply(keep)
+
+    record(program, calls=USUAL)
+    return found

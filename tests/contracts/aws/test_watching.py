@@ -9,7 +9,7 @@ import pytest
 from components.aws.alarms import LATE_SECONDS, MINUTE
 from stacks.settings import AwsSettings
 from tests.aws_settings import parse_aws, parse_production
-from tests.contracts.aws_recording import of_type, recorded
+from tests.contracts.aws.recording import of_type, recorded
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,1 @@
+"""The whole stack on AWS against the strict recorder, part by part."""
