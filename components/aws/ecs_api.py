@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from components.contracts import DeploymentError
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_logs import CloudWatchLogsClient
 
 ATTEMPTS = 8
@@ -23,30 +24,27 @@ Wait = Callable[[float], None]
 """Sleeps for so many seconds; tests pass one that does not."""
 
 
-class BalancingClient(Protocol):
-    """As much of Elastic Load Balancing as is asked."""
-
-    def describe_rules(self, *, ListenerArn: str) -> Mapping[str, object]:  # noqa: N803  # why: AWS's own name for it
-        """The rules of a listener, the default one included."""
-        ...
-
-
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": ATTEMPTS}, connect_timeout=10, read_timeout=60)
 
 
 def clients(region: str) -> tuple[ECSClient, CloudWatchLogsClient]:
     """Clients of one region with the machine's own credentials (AWS_PROFILE included)."""
-    session = boto3.Session(region_name=region)
-    ecs = session.client("ecs", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]  # why: stubs of two services
-    logs = session.client("logs", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]  # why: stubs of two services
+    session = _session(region)
+    ecs = session.client("ecs", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]  # why: stubs of three services
+    logs = session.client("logs", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]  # why: as above
     return ecs, logs
 
 
-def balancing_client(region: str) -> BalancingClient:
+def balancing_client(region: str) -> ElasticLoadBalancingv2Client:
     """The same for load balancers."""
-    # The SDK's stubs are installed for two services, and this is none of them.
-    session = cast("Any", boto3.Session(region_name=region))
-    return cast("BalancingClient", session.client("elbv2", config=CONFIG))
+    return _session(region).client("elbv2", config=CONFIG)  # pyright: ignore[reportUnknownMemberType]  # why: as above
+
+
+def _session(region: str) -> boto3.Session:
+    # It takes a while to load, and the program that composes the stack never speaks to AWS itself.
+    import boto3  # noqa: PLC0415  # why: as above
+
+    return boto3.Session(region_name=region)
 
 
 @contextmanager

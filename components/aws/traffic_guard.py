@@ -7,17 +7,21 @@ only while they are there. So the load balancer itself is asked, and only when s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from botocore.exceptions import ClientError
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-from components.aws.ecs_api import BalancingClient, asking, balancing_client
+from components.aws.ecs_api import asking, balancing_client
 from components.contracts import DeploymentError
 from components.dynamic import plain_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_elbv2.type_defs import DescribeRulesOutputTypeDef
 
 KEYS = ("listener", "primary", "alternate")
 GONE = frozenset({"ListenerNotFound", "ListenerNotFoundException"})
@@ -34,7 +38,7 @@ def leads_elsewhere(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
     return "the groups are made anew, and users begin in the first one"
 
 
-def users_in(client: BalancingClient, *, listener: str, group: str) -> int:
+def users_in(client: ElasticLoadBalancingv2Client, *, listener: str, group: str) -> int:
     """How much of the traffic a listener's rules send to a target group (ARNs), as ELB weighs it; 0 for none."""
     with asking("elasticloadbalancing:DescribeRules"):
         try:
@@ -47,15 +51,15 @@ def users_in(client: BalancingClient, *, listener: str, group: str) -> int:
     return sum(weight for arn, weight in _targets(answer) if arn == group)
 
 
-def _targets(answer: Mapping[str, object]) -> Iterator[tuple[str, int]]:
+def _targets(answer: DescribeRulesOutputTypeDef) -> Iterator[tuple[str, int]]:
     """The target groups that the rules name, with their weights."""
-    for rule in cast("Sequence[Mapping[str, Sequence[Mapping[str, Any]]]]", answer["Rules"]):
+    for rule in answer["Rules"]:
         for action in rule.get("Actions", ()):
             for target in action.get("ForwardConfig", {}).get("TargetGroups", ()):
-                yield target["TargetGroupArn"], target.get("Weight", 1)
+                yield target.get("TargetGroupArn", ""), target.get("Weight", 1)
 
 
-def require_first_group(client: BalancingClient, olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
+def require_first_group(client: ElasticLoadBalancingv2Client, olds: Mapping[str, Any], news: Mapping[str, Any]) -> None:
     """Raises DeploymentError for a change that would take the service down as long as the second group serves."""
     what = leads_elsewhere(olds, news)
     if what and users_in(client, listener=olds["listener"], group=olds["alternate"]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
 
 import pulumi
 import pytest
@@ -31,7 +30,7 @@ def elb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     client = balancing_client("eu-central-1")
-    with Stubber(cast(Any, client)) as stub:
+    with Stubber(client) as stub:
 
         def made(region: str) -> object:
             assert region == "eu-central-1"
