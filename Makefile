@@ -82,7 +82,8 @@ test-cloud: .venv/.synced-dev engine ## Run what takes long of stacks on clouds,
 
 test-kubernetes: .venv/.synced-dev engine ## Run the Kubernetes tests, most against a real API server (15 min; builds it once: 20 min)
 	@$(PY) -m tests.kubernetes.build >/dev/null
-	@.venv/bin/pytest -q -m kubernetes tests/kubernetes tests/engine tests/judges
+	@.venv/bin/pytest -q -n 2 --dist worksteal -m kubernetes tests/engine tests/judges; first=$$?; \
+	.venv/bin/pytest -q -m kubernetes tests/kubernetes; second=$$?; exit $$((first != 0 ? first : second))
 
 lint: .venv/.synced-dev ## Check style, types and the lock file
 	@.venv/bin/ruff check .
