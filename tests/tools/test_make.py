@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,19 +14,26 @@ ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.unit
 
+# The tests themselves run under make, which tells a make below it that it is one.
+OWN = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+
+
+def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", *arguments], cwd=folder, env=OWN, capture_output=True, text=True, check=False)
+
 
 def test_make_help_lists_every_target_with_its_purpose() -> None:
     text = (ROOT / "Makefile").read_text()
     phony = " ".join(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)).split()
     assert len(phony) > 20
-    help_text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    help_text = make("help").stdout
     listed = dict(re.findall(r"^  ([a-z-]+) +(\S.*)$", help_text, re.MULTILINE))
     assert set(listed) == set(phony)
     assert set(re.findall(r"^([a-z-]+):", text, re.MULTILINE)) == set(listed)
 
 
 def test_make_alone_explains_and_changes_nothing() -> None:
-    plain = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    plain = make().stdout
     assert "make up" in plain
 
 
@@ -39,7 +47,7 @@ WITHOUT_STACK = {"help", "lint", "format", "bench", "engine", "image", "clean"} 
 
 
 def dry(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return make("-n", *arguments)
 
 
 def phony() -> set[str]:
@@ -62,7 +70,7 @@ def test_a_target_hands_the_stack_on_that_it_was_given(target: str) -> None:
 
 @pytest.mark.parametrize("target", sorted(OF_THIS_MACHINE))
 def test_a_target_of_this_machine_refuses_another_stack_and_says_what_to_do(target: str) -> None:
-    done = subprocess.run(["make", target, "STACK=dev"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = make(target, "STACK=dev")
     assert done.returncode != 0
     assert done.stdout == "", "nothing was begun"
     assert f"`make {target}` is about the stack of this machine, so with STACK=dev nothing was done" in done.stderr
@@ -99,16 +107,14 @@ def test_the_packages_of_a_stack_are_its_targets_however_its_file_is_quoted(
     for name in ("pyproject.toml", "uv.lock", "tools/sync.sh"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    told = subprocess.run(
-        ["make", "-n", "plan", "STACK=mine"], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
+    told = make("-n", "plan", "STACK=mine", folder=tmp_path).stdout
     assert f"sync.sh {cloud}\n" in told
 
 
 def test_cleaning_does_not_fail_over_a_folder_that_is_not_there(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "app" / "__pycache__").mkdir(parents=True)
-    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert make("clean", folder=tmp_path).returncode == 0
     assert (tmp_path / "app").is_dir()
     assert not (tmp_path / "app" / "__pycache__").exists()
 
