@@ -8,6 +8,7 @@ from components.aws.app_service import AppService, ServiceTimes
 from components.aws.boundary import BoundaryArgs
 from components.aws.database import Database, DatabaseArgs
 from components.aws.handles import LoadBalancerHandle, NetworkHandle
+from components.aws.keys import CREATE_KEY
 from components.aws.load_balancer import HealthCheck, LoadBalancerArgs
 from components.aws.migration import Migration
 from components.aws.network import ExistingNetwork, Network, NetworkArgs
@@ -16,7 +17,6 @@ from components.aws.oidc_trust import OidcTrustArgs
 from components.aws.permissions_network import FLOW_LOGS
 from components.aws.policies import State
 from components.aws.roles import SERVICE, TASKS, repository_arn
-from components.aws.secrets import CREATE_KEY
 from components.aws.task import ContainerHealth, TaskSize
 from components.release import ImageSource
 from components.source import image_tag

@@ -1,7 +1,5 @@
 """The whole local stack against the strict recorder: the nine steps, and what waits for what."""
 
-import ast
-import inspect
 import os
 
 import pytest
@@ -10,6 +8,7 @@ from stacks import compose as compose_any
 from stacks.local import compose
 from stacks.settings import LocalSettings
 from tests.contracts.recorder import SECRET, SIGNATURE, Recording, record
+from tests.contracts.steps import called_in_order
 from tests.parsing import parse_local
 
 pytestmark = pytest.mark.unit
@@ -42,12 +41,7 @@ def recording() -> Recording:
 
 
 def test_a_reader_meets_the_nine_steps_in_their_order() -> None:
-    calls = [
-        (node.lineno, node.func.id)
-        for node in ast.walk(ast.parse(inspect.getsource(compose)))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in STEPS
-    ]
-    assert [name for _, name in sorted(calls)] == list(STEPS)
+    assert called_in_order(compose, STEPS) == list(STEPS)
 
 
 @pytest.mark.parametrize("preview", [False, True])

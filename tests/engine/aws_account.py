@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +14,7 @@ from tests.engine.doubles.tables.docker_build import DOCKER_BUILD
 from tests.engine.doubles.tables.random import RANDOM
 from tests.engine.doubles.wire import plain
 from tests.engine.harness import Engine
+from tests.engine.sources import COPIED, copy_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from tests.engine.doubles.world import Object, World
     from tests.engine.harness import Result
 
-ROOT = Path(__file__).resolve().parents[2]
-COPIED = (
-    "__main__.py", "Pulumi.yaml", "pyproject.toml", "uv.lock", "alembic.ini", "gunicorn_conf.py", "Dockerfile",
-    ".dockerignore", "certificates", "stacks", "components", "app", "alembic",
-)  # fmt: skip
 SERVICE = "aws:ecs/service:Service"
 DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 LISTENER = "aws:lb/listener:Listener"
@@ -89,7 +84,7 @@ class Account:
 
     def __init__(self, folder: Path, pulumi: Path, stack: str, config: Mapping[str, object]) -> None:
         self.program = folder / "program"
-        _copy(self.program)
+        copy_checkout(self.program, COPIED)
         self.engine = Engine.create(
             folder=folder / "engine", program=self.program, pulumi=pulumi, stack=stack, config=config
         )
@@ -140,17 +135,6 @@ class Account:
         definition = self.ecs.services.serving(self.service())
         assert definition is not None
         return Told(self.world).images_of(definition)["web"].partition("@")[2]
-
-
-def _copy(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(source, folder / name)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
 
 
 def _log_in_to(registry: str, folder: Path, programs: Path) -> None:

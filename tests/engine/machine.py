@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,8 +18,8 @@ from components.local.paths import LocalPaths
 from components.local.slots import Slots
 from components.local.supervisorctl import Supervisorctl
 from components.source import digest_of
+from tests.engine.sources import copy_checkout
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 COPIED: Final = (
     "__main__.py", "Pulumi.yaml", "Pulumi.local.yaml", "pyproject.toml", "uv.lock", "alembic.ini", "gunicorn_conf.py",
     "stacks", "components", "app", "alembic", "tools",
@@ -60,13 +59,7 @@ class Machine:
         self.folder = folder
         self.port, self.database_port = free_ports(2)
         self._deployed = ""
-        for name in COPIED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copyfile(source, folder / name)
-        (folder / ".venv").symlink_to(ROOT / ".venv")
+        copy_checkout(folder, COPIED)
         self.configure()
 
     @property

@@ -6,12 +6,29 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = (
     "__main__.py", "Pulumi.yaml", "pyproject.toml", "uv.lock", "alembic.ini", "gunicorn_conf.py", "Dockerfile",
     ".dockerignore", "stacks", "components", "app", "alembic", "certificates",
 )  # fmt: skip
+
+
+def copy_checkout(folder: Path, names: Iterable[str]) -> None:
+    """Copies these files and folders of the checkout, and lends the copy the packages of this test run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, folder / name)
+    # Pulumi.yaml names it.
+    (folder / ".venv").symlink_to(sys.prefix)
 
 
 @dataclass
@@ -24,15 +41,7 @@ class Sources:
     @staticmethod
     def copied(folder: Path) -> Sources:
         """Copies what is needed into `folder`."""
-        folder.mkdir()
-        for name in COPIED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copyfile(source, folder / name)
-        # Pulumi.yaml names it; the packages are this test run's own.
-        (folder / ".venv").symlink_to(sys.prefix)
+        copy_checkout(folder, COPIED)
         return Sources(folder)
 
     def change(self, name: str) -> None:

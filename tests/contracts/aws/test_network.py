@@ -4,8 +4,8 @@ import pytest
 
 from components.contracts import DeploymentError
 from stacks.aws_place import zone_at
-from tests.aws_settings import REGION, parse_aws, parse_production
-from tests.contracts.aws.recording import EVERYTHING, of_type, recorded
+from tests.aws_settings import REGION, parse_production
+from tests.contracts.aws.recording import of_type, recorded
 from tests.contracts.recorder import Recording
 
 pytestmark = pytest.mark.unit
@@ -14,16 +14,6 @@ EVERYBODY = "0.0.0.0/0"
 VPC_ID = "vpc-0123456789abcdef0"
 PUBLIC = ["subnet-00000000000000001", "subnet-00000000000000002"]
 PRIVATE = ["subnet-00000000000000003", "subnet-00000000000000004"]
-
-
-@pytest.fixture(scope="module")
-def dev() -> Recording:
-    return recorded(parse_aws())
-
-
-@pytest.fixture(scope="module")
-def production() -> Recording:
-    return recorded(parse_production(**EVERYTHING))
 
 
 @pytest.mark.parametrize("later", ["migration-run", "service-service", "balancer-balancer"])

@@ -1,7 +1,5 @@
 """The nine steps, what waits for what, and what people are told."""
 
-import ast
-import inspect
 import json
 
 import pytest
@@ -12,6 +10,7 @@ from stacks.settings import AwsSettings
 from tests.aws_settings import REGION, parse_aws, parse_production
 from tests.contracts.aws.recording import EVERYTHING, USUAL, kinds, outputs_of, recorded
 from tests.contracts.recorder import Recording, record
+from tests.contracts.steps import called_in_order
 
 pytestmark = pytest.mark.unit
 
@@ -51,12 +50,7 @@ OIDC = {"repository": "owner/name", "environment": "prod"}
 
 
 def test_a_reader_meets_the_nine_steps_in_their_order() -> None:
-    calls = [
-        (node.lineno, node.func.id)
-        for node in ast.walk(ast.parse(inspect.getsource(compose)))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in STEPS
-    ]
-    assert [name for _, name in sorted(calls)] == list(STEPS)
+    assert called_in_order(compose, STEPS) == list(STEPS)
 
 
 @pytest.mark.parametrize("preview", [False, True])

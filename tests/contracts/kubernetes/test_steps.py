@@ -1,13 +1,11 @@
 """The nine steps, what waits for what, and what people are told."""
 
-import ast
-import inspect
-
 import pytest
 
 from stacks.kubernetes import compose
 from tests.contracts.kubernetes.stack import EVERYTHING, VARIANTS, Composed, both_ways, outputs_of, recorded
 from tests.contracts.recorder import Recording
+from tests.contracts.steps import called_in_order
 
 pytestmark = pytest.mark.unit
 
@@ -20,12 +18,7 @@ OUTPUTS = {"url", "release", "image", "previous_release", "migration", "evidence
 
 
 def test_a_reader_meets_the_nine_steps_in_their_order() -> None:
-    calls = [
-        (node.lineno, node.func.id)
-        for node in ast.walk(ast.parse(inspect.getsource(compose)))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in STEPS
-    ]
-    assert [name for _, name in sorted(calls)] == list(STEPS)
+    assert called_in_order(compose, STEPS) == list(STEPS)
 
 
 @both_ways
